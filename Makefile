@@ -1,0 +1,117 @@
+# timesvc: `make help` lists what can be made; README.md tells the story.
+
+PREFIX   ?= /usr/local
+PORT     ?= 45000
+MUSL_CC  ?= musl-gcc
+
+SBINDIR  ?= $(PREFIX)/sbin
+MANDIR   ?= $(PREFIX)/share/man
+DOCDIR   ?= $(PREFIX)/share/doc/timesvc
+LIBDIR   ?= $(PREFIX)/lib
+UNITDIR  ?= $(LIBDIR)/systemd/system
+
+CFLAGS   ?= -O2 -g
+C_FLAGS   = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror \
+            -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+            -fstack-clash-protection $(CF_PROTECTION) -fPIE $(CPPFLAGS) $(CFLAGS)
+LD_FLAGS  = -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
+# Control-flow protection exists on x86 alone; elsewhere the option is an error.
+CF_PROTECTION := $(shell $(CC) -fcf-protection -E -x c /dev/null >/dev/null 2>&1 && echo -fcf-protection)
+
+PROGRAMS := timesvc $(shell command -v $(MUSL_CC) >/dev/null && echo timesvc-static)
+
+all: $(PROGRAMS)
+ifeq ($(filter timesvc-static,$(PROGRAMS)),)
+	@echo 'timesvc-static was not built: there is no $(MUSL_CC) (Debian: musl-tools)'
+endif
+
+timesvc: timesvc.c Makefile
+	$(CC) $(C_FLAGS) -DHAVE_LIBSYSTEMD timesvc.c -o $@ -pie $(LD_FLAGS) -lsystemd
+
+timesvc-static: timesvc.c Makefile
+	$(MUSL_CC) $(C_FLAGS) timesvc.c -o $@ -static $(LD_FLAGS)
+
+help:
+	@echo 'make               build $(PROGRAMS)'
+	@echo 'make run           serve port 45000 until Ctrl-C (PORT= for another)'
+	@echo 'make test          run the test suite; make test TESTS=tests/wire.bats for one file'
+	@echo 'make lint          check the sources with every analyser'
+	@echo 'make install       install below PREFIX=/usr/local (DESTDIR= to stage)'
+	@echo 'make uninstall     remove what install put there'
+	@echo 'make clean         remove what was built'
+
+# Only TZ crosses: systemd-socket-activate --inetd hands over an empty environment.
+run: timesvc
+	@command -v systemd-socket-activate >/dev/null || \
+	    { echo 'make run needs systemd-socket-activate: run ./setup.sh first' >&2; exit 1; }
+	@echo 'Serving the time on port $(PORT) until Ctrl-C. In another terminal:'
+	@echo "    nc -C 127.0.0.1 $(PORT)        then type TIME, and QUIT to leave"
+	@trap 'exit 0' INT TERM; \
+	systemd-socket-activate $${TZ:+-E TZ} --accept --inetd -l $(PORT) ./timesvc || { \
+	    echo 'Port $(PORT) cannot be served; if it is taken: make run PORT=45001' >&2; \
+	    exit 1; }
+
+test: all
+	@tests/run $(TESTS)
+
+lint: all
+	@tests/lint
+
+clean:
+	rm -f timesvc timesvc-static
+
+# Units, catalog and the rest get the path of the programs as they are installed. A drop-in
+# lifts the limit that systemd has since 255 and that older ones would warn about.
+SYSTEMD_VERSION ?= $(shell systemctl --version 2>/dev/null | sed -n '1s/systemd \([0-9]*\).*/\1/p')
+POLL_LIMIT := $(shell [ 0$(SYSTEMD_VERSION) -ge 255 ] && echo timesvc.socket.d/poll-limit.conf)
+AT_HOME = sed 's|/usr/local/sbin|$(SBINDIR)|g'
+
+INSTALLED = $(PROGRAMS:%=$(SBINDIR)/%) \
+            $(UNITDIR)/timesvc.socket $(UNITDIR)/timesvc@.service \
+            $(POLL_LIMIT:%=$(UNITDIR)/%) \
+            $(LIBDIR)/sysusers.d/timesvc.conf $(LIBDIR)/sysctl.d/timesvc.conf \
+            $(LIBDIR)/systemd/catalog/timesvc.catalog $(MANDIR)/man8/timesvc.8 \
+            $(DOCDIR)/inetd.conf.example $(DOCDIR)/xinetd.d/timesvc
+
+DIRECTORIES = $(sort $(dir $(INSTALLED)))
+
+# A staged or private copy is only files; on the live system the units are made known, too.
+ifneq ($(filter $(PREFIX),/usr /usr/local),)
+LIVE := $(shell [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ] && [ "$$(id -u)" = 0 ] && echo yes)
+endif
+
+install: all
+	install -d $(DIRECTORIES:%=$(DESTDIR)%)
+	install $(PROGRAMS) $(DESTDIR)$(SBINDIR)
+	$(AT_HOME) timesvc.socket | install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/timesvc.socket
+	$(AT_HOME) timesvc@.service | install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/timesvc@.service
+	for file in $(POLL_LIMIT); do install -m 644 etc/$$file $(DESTDIR)$(UNITDIR)/$$file; done
+	install -m 644 etc/sysusers.d/timesvc.conf $(DESTDIR)$(LIBDIR)/sysusers.d
+	install -m 644 etc/sysctl.d/timesvc.conf $(DESTDIR)$(LIBDIR)/sysctl.d
+	install -m 644 etc/catalog/timesvc.catalog $(DESTDIR)$(LIBDIR)/systemd/catalog
+	install -m 644 timesvc.8 $(DESTDIR)$(MANDIR)/man8
+	$(AT_HOME) inetd.conf.example | install -m 644 /dev/stdin $(DESTDIR)$(DOCDIR)/inetd.conf.example
+	$(AT_HOME) etc/xinetd.d/timesvc | install -m 644 /dev/stdin $(DESTDIR)$(DOCDIR)/xinetd.d/timesvc
+ifneq ($(LIVE),)
+	systemd-sysusers timesvc.conf
+	sysctl --quiet --load=$(LIBDIR)/sysctl.d/timesvc.conf
+	journalctl --quiet --update-catalog
+	systemctl daemon-reload
+endif
+
+# The directories that are timesvc's own go, too; those it shares stay.
+uninstall:
+ifneq ($(LIVE),)
+	-systemctl --quiet disable --now timesvc.socket
+	-systemctl --quiet stop 'timesvc@*.service'
+endif
+	rm -f $(INSTALLED:%=$(DESTDIR)%)
+	for own in $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d; do \
+	    [ ! -d $(DESTDIR)$$own ] || rmdir $(DESTDIR)$$own; done
+ifneq ($(LIVE),)
+	-userdel timesvc
+	-journalctl --quiet --update-catalog
+	-systemctl daemon-reload
+endif
+
+.PHONY: all help run test lint clean install uninstall

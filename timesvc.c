@@ -1,0 +1,1185 @@
+/*
+ * timesvc - tell the time on one connection, for a supervisor that owns the port.
+ *
+ * A supervisor (systemd, inetd, xinetd, tcpserver ...) accepts TCP connections and runs
+ * one timesvc for each, the connection on standard input and output. timesvc never
+ * listens, never forks, and holds a constant amount of memory whatever its peer does.
+ *
+ * The protocol. A request is the bytes before a terminator, CR LF or LF alone:
+ *
+ *     TIME            is answered  JAM hh:mm:ss CR LF  (local time, 24 hours)
+ *     QUIT            is not answered; timesvc closes, and its FIN goes first
+ *     anything else   is answered  Invalid request CR LF
+ *
+ * The clients of the original system send no terminator and expect none. They and line
+ * clients are served by one rule set:
+ *
+ *   1. Input left over once all that came is read is a tail. A tail that is just TIME or
+ *      QUIT is handled at once, any other after a second of silence; at the end of input
+ *      every tail is handled at once.
+ *   2. A tail's reply goes out without its CR LF, which is owed: if the next bytes are
+ *      CR LF or LF they end the request already answered, and the owed CR LF follows.
+ *      Else they begin a new request.
+ *   3. A CR is half a terminator only if LF follows. Silence does not settle that, so a
+ *      tail TIME CR is answered like TIME; the end of input does: there TIME CR is
+ * invalid.
+ *
+ * So one input stream gives one output stream, however it is cut into segments and
+ * however long a request waits for its terminator.
+ *
+ * The end. After QUIT or the end of input the write side is shut down and what the peer
+ * still sends is drained, so that no RST destroys replies in flight. A peer that neither
+ * sends nor takes a byte for the time limit is closed. SIGTERM, SIGINT and SIGHUP close
+ * within a second. The exit status (sysexits.h) is 0 for all that a peer or a signal can
+ * cause, 64 for bad usage, 71 where the system failed us, 78 when started wrongly. Each
+ * connection leaves one log record; no diagnostic ever reaches the peer.
+ *
+ * The sections, in the order a connection lives: protocol, clock, connection, supervisor,
+ * log, options, main. HAVE_LIBSYSTEMD, in the section supervisor, is the one difference
+ * between the program timesvc and the static program timesvc-static.
+ */
+#define _GNU_SOURCE /* ppoll, close_range */
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TIMESVC_VERSION "0.1.0"
+
+/* The limits. Times are in nanoseconds, sizes in bytes. */
+#define SECOND       INT64_C(1000000000)
+#define FOREVER      INT64_MAX
+#define TAIL_SILENCE SECOND            /* before a tail is handled as it stands */
+#define TIME_LIMIT   (3600 * SECOND)   /* without a byte read or written (-t) */
+#define DRAIN_LIMIT  (2 * SECOND)      /* for the peer's FIN after ours ... */
+#define DRAIN_BYTES  65536             /* ... and this many bytes before it */
+#define GRACE        (7 * SECOND / 10) /* from a signal to the end, all included */
+#define LOG_PATIENCE (SECOND / 10)     /* for a full pipe on standard error */
+#define INPUT_SIZE   16384             /* a batch: one read */
+#define OUTPUT_SIZE  65536             /* replies between two writes */
+#define EXCERPT_SIZE 64                /* of a request in the transcript */
+#define RECORD_SIZE  512               /* of a log record's text */
+
+/*
+ * ---- Protocol: bytes in, bytes out
+ * ------------------------------------------------------
+ *
+ * Pure: no I/O, no clock of its own. What has come of the current request is one state.
+ */
+
+#define TERMINATOR      "\r\n"
+#define TIME_REPLY_SIZE (sizeof "JAM hh:mm:ss" - 1)
+#define INVALID_REPLY   "Invalid request"
+#define REPLY_MAX       (sizeof INVALID_REPLY TERMINATOR - 1) /* the most one byte brings */
+
+enum state {
+    START, /* no byte of a request yet */
+    T,
+    TI,
+    TIM,
+    TIME,    /* so much of TIME */
+    TIME_CR, /* ... and what may be half its terminator */
+    Q,
+    QU,
+    QUI,
+    QUIT,
+    QUIT_CR,
+    INVALID, /* neither, whatever follows */
+    OWED,    /* a tail was answered, its terminator has not come */
+    OWED_CR, /* ... but what may be half of it */
+    CLOSED,  /* QUIT was handled: nothing more is read or answered */
+};
+
+struct output {
+    size_t length;
+    char bytes[OUTPUT_SIZE];
+};
+
+struct protocol {
+    enum state state;
+    const char *time_reply; /* TIME_REPLY_SIZE bytes, kept right by the owner */
+    uint64_t requests;      /* handled; of those ... */
+    uint64_t invalid;       /* ... were invalid */
+
+    /* For a transcript; NULL for none. Called for each request, before its reply is
+       queued; of an invalid request it gets the first bytes, and for QUIT no reply. */
+    void (*handled)(void *context, const char *request, size_t length, const char *reply);
+    void *context;
+    size_t excerpt_length;
+    char excerpt[EXCERPT_SIZE];
+};
+
+/* The state after a byte that is not LF. */
+static enum state protocol_next(enum state state, char byte)
+{
+    switch (state) {
+    case START: return byte == 'T' ? T : byte == 'Q' ? Q : INVALID;
+    case T: return byte == 'I' ? TI : INVALID;
+    case TI: return byte == 'M' ? TIM : INVALID;
+    case TIM: return byte == 'E' ? TIME : INVALID;
+    case TIME: return byte == '\r' ? TIME_CR : INVALID;
+    case Q: return byte == 'U' ? QU : INVALID;
+    case QU: return byte == 'I' ? QUI : INVALID;
+    case QUI: return byte == 'T' ? QUIT : INVALID;
+    case QUIT: return byte == '\r' ? QUIT_CR : INVALID;
+    case OWED: return byte == '\r' ? OWED_CR : protocol_next(START, byte);
+    case CLOSED: return CLOSED;
+    case TIME_CR:
+    case QUIT_CR:
+    case INVALID:
+    case OWED_CR: break;
+    }
+    return INVALID;
+}
+
+/* What a state says of the request it stands for, once that has ended. */
+static enum state protocol_request(enum state state)
+{
+    switch (state) {
+    case TIME:
+    case TIME_CR: return TIME;
+    case QUIT:
+    case QUIT_CR: return QUIT;
+    default: return INVALID;
+    }
+}
+
+/* The caller keeps REPLY_MAX bytes of room. */
+static void output_add(struct output *out, const char *bytes, size_t length)
+{
+    memcpy(out->bytes + out->length, bytes, length);
+    out->length += length;
+}
+
+/* Remember the first bytes of the current request, for the transcript. */
+static void protocol_remember(struct protocol *p, char byte)
+{
+    if (p->state == START || p->state == OWED)
+        p->excerpt_length = 0;
+    if (p->excerpt_length < EXCERPT_SIZE)
+        p->excerpt[p->excerpt_length++] = byte;
+}
+
+/* Tell the transcript of a request and the reply it is about to get. */
+static void protocol_report(struct protocol *p, enum state request, const char *reply,
+                            bool terminated)
+{
+    size_t length = p->excerpt_length;
+    if (request != INVALID)
+        length = sizeof "TIME" - 1; /* as long as QUIT: what follows is the terminator */
+    else if (terminated && length > 0 && p->excerpt[length - 1] == '\r')
+        length--;
+    p->handled(p->context, p->excerpt, length, reply);
+    p->excerpt_length = 0;
+}
+
+/* Handle the current request. Without its terminator, the reply's is owed. */
+static void protocol_answer(struct protocol *p, struct output *out, bool terminated)
+{
+    enum state request = protocol_request(p->state);
+    const char *reply = request == TIME ? p->time_reply : INVALID_REPLY;
+
+    if (p->handled)
+        protocol_report(p, request, request == QUIT ? NULL : reply, terminated);
+    p->requests++;
+    if (request == QUIT) {
+        p->state = CLOSED;
+        return;
+    }
+    if (request == INVALID)
+        p->invalid++;
+    p->state = terminated ? START : OWED;
+    output_add(out, reply, strlen(reply));
+    if (terminated)
+        output_add(out, TERMINATOR, sizeof TERMINATOR - 1);
+}
+
+static void protocol_byte(struct protocol *p, struct output *out, char byte)
+{
+    if (p->handled && byte != '\n')
+        protocol_remember(p, byte);
+    if (byte != '\n') {
+        p->state = protocol_next(p->state, byte);
+    } else if (p->state == OWED || p->state == OWED_CR) {
+        output_add(out, TERMINATOR, sizeof TERMINATOR - 1);
+        p->state = START;
+    } else {
+        protocol_answer(p, out, true);
+    }
+}
+
+/*
+ * Take input until it ends, the output is full, or QUIT was handled. Returns how many
+ * bytes were taken; replies are added to out.
+ */
+static size_t protocol_feed(struct protocol *p, struct output *out, const char *input,
+                            size_t length)
+{
+    size_t taken = 0;
+    while (taken < length && p->state != CLOSED && out->length <= OUTPUT_SIZE - REPLY_MAX)
+        protocol_byte(p, out, input[taken++]);
+    return taken;
+}
+
+/* How long the peer may be silent, in nanoseconds, before protocol_tail is due. */
+static int64_t protocol_patience(const struct protocol *p)
+{
+    switch (p->state) {
+    case START:
+    case OWED:
+    case OWED_CR: /* its LF may still come, and nothing is due to the peer before */
+    case CLOSED: return FOREVER;
+    case TIME:
+    case QUIT: return 0;
+    default: return TAIL_SILENCE;
+    }
+}
+
+/* The peer fell silent: handle the tail, which protocol_patience says is there. */
+static void protocol_tail(struct protocol *p, struct output *out)
+{
+    protocol_answer(p, out, false);
+}
+
+/* The input has ended: handle the tail, if any. A CR last in it was no terminator. */
+static void protocol_end(struct protocol *p, struct output *out)
+{
+    if (p->state == TIME_CR || p->state == QUIT_CR || p->state == OWED_CR)
+        p->state = INVALID;
+    if (protocol_patience(p) != FOREVER)
+        protocol_answer(p, out, false);
+}
+
+/*
+ * ---- Clock: the reply to TIME, and time spans
+ * --------------------------------------------
+ */
+
+struct clock {
+    bool utc;
+    time_t second; /* which reply tells; -1 before the first */
+    char reply[TIME_REPLY_SIZE + 1];
+};
+
+/* Load the time zone (TZ, else /etc/localtime), once: nothing is opened later. */
+static void clock_init(struct clock *clock, bool utc)
+{
+    tzset();
+    clock->utc = utc;
+    clock->second = -1;
+}
+
+/* Bring the reply up to date. */
+static void clock_read(struct clock *clock)
+{
+    struct timespec now = {0};
+    struct tm parts = {0};
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec == clock->second)
+        return;
+    clock->second = now.tv_sec;
+    if (clock->utc)
+        gmtime_r(&now.tv_sec, &parts);
+    else
+        localtime_r(&now.tv_sec, &parts);
+    strftime(clock->reply, sizeof clock->reply, "JAM %H:%M:%S", &parts);
+}
+
+/* A time that only moves forward, in nanoseconds. */
+static int64_t monotonic_now(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* What is left until a deadline, for ppoll: NULL when there is none. */
+static const struct timespec *time_left(int64_t deadline, struct timespec *left)
+{
+    if (deadline == FOREVER)
+        return NULL;
+    int64_t span = deadline - monotonic_now();
+    if (span < 0)
+        span = 0;
+    left->tv_sec = (time_t)(span / SECOND);
+    left->tv_nsec = (long)(span % SECOND);
+    return left;
+}
+
+/*
+ * ---- Connection: from the first byte to the FIN
+ * ------------------------------------------
+ *
+ * On standard input and output: a TCP socket, a socketpair, pipes, files, a terminal.
+ * These may be shared with other processes, so their O_NONBLOCK is left as found: a read
+ * comes after poll, a write never asks for more than what cannot block.
+ */
+
+enum ending {
+    OPEN,
+    BY_QUIT,
+    BY_EOF,
+    IDLE,       /* the peer sent nothing for the time limit */
+    STALLED,    /* the peer took nothing for the time limit */
+    RESET,      /* the peer is gone */
+    TERMINATED, /* a signal told us to end */
+    FAULT,      /* the system failed us: failed_call, failed_errno */
+};
+
+struct connection {
+    struct protocol protocol;
+    struct clock clock;
+    enum ending ending;
+    const char *failed_call;
+    int failed_errno;
+    bool socket;       /* standard output is one */
+    int signals;       /* signalfd(2); -1 once a signal has come */
+    int64_t limit;     /* without a byte read or written, nanoseconds or FOREVER */
+    int64_t last_call; /* after a signal: when all must be over, else FOREVER */
+    int64_t started;
+    uint64_t received; /* bytes */
+    uint64_t sent;
+    struct output output;
+    char input[INPUT_SIZE];
+};
+
+enum wake { READY, TIMED_OUT, SIGNALLED, FAILED };
+
+/* What errno, after a failed call, says of the connection: the peer's doing or a fault.
+ */
+static void connection_broken(struct connection *c, const char *call)
+{
+    switch (errno) {
+    case EPIPE:
+    case ECONNRESET:
+    case ECONNABORTED:
+    case ENOTCONN:
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+    case ENETUNREACH:
+    case ENETDOWN: c->ending = RESET; break;
+    default:
+        c->ending = FAULT;
+        c->failed_call = call;
+        c->failed_errno = errno;
+    }
+}
+
+/*
+ * Signals become readable input, so that they are seen wherever we wait and nowhere else.
+ * All are blocked: a blocked signal is delivered even if our parent ignored it, and a
+ * write to a peer that is gone fails with EPIPE, without a SIGPIPE.
+ */
+static void connection_catch_signals(struct connection *c)
+{
+    sigset_t caught;
+    sigset_t blocked;
+
+    sigemptyset(&caught);
+    sigaddset(&caught, SIGTERM);
+    sigaddset(&caught, SIGINT);
+    sigaddset(&caught, SIGHUP);
+    blocked = caught;
+    sigaddset(&blocked, SIGPIPE);
+    if (sigprocmask(SIG_SETMASK, &blocked, NULL) < 0)
+        connection_broken(c, "sigprocmask");
+    c->signals = signalfd(-1, &caught, SFD_CLOEXEC);
+    if (c->signals < 0)
+        connection_broken(c, "signalfd");
+}
+
+/* Wait until fd is ready for events, for patience nanoseconds at most, or a signal. */
+static enum wake connection_wait(struct connection *c, int fd, short events,
+                                 int64_t patience)
+{
+    int64_t deadline = patience == FOREVER ? FOREVER : monotonic_now() + patience;
+    if (deadline > c->last_call)
+        deadline = c->last_call;
+
+    for (;;) {
+        struct pollfd polled[] = {{.fd = fd, .events = events},
+                                  {.fd = c->signals, .events = POLLIN}};
+        struct timespec left;
+        int ready = ppoll(polled, 2, time_left(deadline, &left), NULL);
+
+        if (ready < 0 && errno != EINTR) {
+            connection_broken(c, "ppoll");
+            return FAILED;
+        }
+        if (ready == 0)
+            return TIMED_OUT;
+        if (ready > 0 && polled[1].revents != 0) {
+            c->signals = -1; /* poll(2) passes over it */
+            c->last_call = monotonic_now() + GRACE;
+            return SIGNALLED;
+        }
+        if (ready > 0)
+            return READY;
+    }
+}
+
+/* Write what standard output takes without blocking: like write(2), EAGAIN for nothing.
+ */
+static ssize_t connection_write(const struct connection *c, const char *bytes,
+                                size_t length)
+{
+    if (c->socket)
+        return send(STDOUT_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (poll(&room, 1, 0) == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    /* A pipe with any room takes PIPE_BUF bytes at once, pipe(7). */
+    return write(STDOUT_FILENO, bytes, length < PIPE_BUF ? length : PIPE_BUF);
+}
+
+static void connection_await_room(struct connection *c)
+{
+    switch (connection_wait(c, STDOUT_FILENO, POLLOUT, c->limit)) {
+    case READY: clock_read(&c->clock); break; /* the old one may be stale by now */
+    case TIMED_OUT: c->ending = c->last_call == FOREVER ? STALLED : TERMINATED; break;
+    case SIGNALLED: /* what is due still goes out, until the last call */
+    case FAILED: break;
+    }
+}
+
+/* Send all replies queued so far, or set how the connection ends. */
+static void connection_flush(struct connection *c)
+{
+    size_t done = 0;
+    while (done < c->output.length && c->ending == OPEN) {
+        ssize_t n = connection_write(c, c->output.bytes + done, c->output.length - done);
+        if (n >= 0)
+            done += (size_t)n;
+        else if (errno == EAGAIN)
+            connection_await_room(c);
+        else if (errno != EINTR)
+            connection_broken(c, "write");
+    }
+    c->sent += done;
+    c->output.length = 0;
+}
+
+/* Answer one read's worth of requests. */
+static void connection_batch(struct connection *c, size_t length)
+{
+    size_t taken = 0;
+    clock_read(&c->clock);
+    while (taken < length && c->protocol.state != CLOSED && c->ending == OPEN) {
+        taken +=
+            protocol_feed(&c->protocol, &c->output, c->input + taken, length - taken);
+        connection_flush(c);
+    }
+}
+
+/* Answer a tail, by protocol_tail or protocol_end. */
+static void connection_tail(struct connection *c,
+                            void (*handle)(struct protocol *, struct output *))
+{
+    clock_read(&c->clock);
+    handle(&c->protocol, &c->output);
+    connection_flush(c);
+}
+
+static void connection_read(struct connection *c)
+{
+    ssize_t n = read(STDIN_FILENO, c->input, sizeof c->input);
+    if (n > 0) {
+        c->received += (uint64_t)n;
+        connection_batch(c, (size_t)n);
+    } else if (n == 0) {
+        connection_tail(c, protocol_end);
+        if (c->ending == OPEN && c->protocol.state != CLOSED)
+            c->ending = BY_EOF;
+    } else if (errno != EAGAIN && errno != EINTR) {
+        connection_broken(c, "read");
+    }
+}
+
+/* Hold the conversation; afterwards c->ending says how it ended. */
+static void connection_serve(struct connection *c)
+{
+    while (c->ending == OPEN && c->last_call == FOREVER) {
+        int64_t patience = protocol_patience(&c->protocol);
+        bool tail = patience != FOREVER;
+
+        switch (connection_wait(c, STDIN_FILENO, POLLIN, tail ? patience : c->limit)) {
+        case READY: connection_read(c); break;
+        case TIMED_OUT:
+            if (tail)
+                connection_tail(c, protocol_tail);
+            else
+                c->ending = IDLE;
+            break;
+        case SIGNALLED:
+        case FAILED: break;
+        }
+        if (c->ending == OPEN && c->protocol.state == CLOSED)
+            c->ending = BY_QUIT;
+    }
+    if (c->ending == OPEN)
+        c->ending = TERMINATED;
+}
+
+/*
+ * Send our FIN, then drain the peer's input until its FIN: to close a socket with unread
+ * input sends RST (RFC 2525, 2.17), and that would destroy replies in flight.
+ */
+static void connection_close(struct connection *c)
+{
+    if (shutdown(STDOUT_FILENO, SHUT_WR) < 0)
+        return; /* not a socket, or the peer is gone: nothing to drain for */
+    if (c->ending != BY_QUIT && c->ending != BY_EOF && c->ending != TERMINATED)
+        return;
+
+    int64_t end = monotonic_now() + DRAIN_LIMIT;
+    size_t room = DRAIN_BYTES;
+    while (room > 0) {
+        if (connection_wait(c, STDIN_FILENO, POLLIN, end - monotonic_now()) != READY)
+            return;
+        ssize_t n = read(STDIN_FILENO, c->input, room < INPUT_SIZE ? room : INPUT_SIZE);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+            return;
+        if (n > 0)
+            room -= (size_t)n;
+    }
+}
+
+/*
+ * ---- Supervisor: who started us, what we were given, who the peer is
+ * ----------------------
+ */
+
+enum kind { CONNECTED, REQUEST, REPLY, ENDED, FAULTY };
+
+/* A log record: its text, "ended peer=192.0.2.1 port=40000 ...", and where its fields
+ * are. */
+#define FIELDS_MAX 8
+struct record {
+    enum kind kind;
+    size_t length;
+    char text[RECORD_SIZE];
+    size_t fields;
+    struct {
+        size_t start; /* of name=value in text */
+        size_t length;
+    } field[FIELDS_MAX];
+};
+
+static const struct {
+    int priority; /* syslog(3) */
+    const char *name;
+    const char *message_id; /* journald's, explained in timesvc.catalog */
+} kinds[] = {
+    [CONNECTED] = {LOG_INFO, "connected", "013e1b6091724176b4dbeb4523aa31fa"},
+    [REQUEST] = {LOG_INFO, "request", "a3f9af9125984bbda55990ac76f6d371"},
+    [REPLY] = {LOG_INFO, "reply", "f0f9c8bc1c844928b80221a3a4c96d68"},
+    [ENDED] = {LOG_INFO, "ended", "c105066b50794c4f818e0a165c558908"},
+    [FAULTY] = {LOG_ERR, "fault", "d0231a46ed2d4e21bc7da588fc811aee"},
+};
+
+#ifdef HAVE_LIBSYSTEMD
+
+#include <systemd/sd-daemon.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION    /* the records are about peers, not about source \
+                                           lines */
+#include <systemd/sd-journal.h>
+
+/* The descriptor of the connection: the one passed by sd_listen_fds(3), or standard
+ * input. */
+static int supervisor_descriptor(void)
+{
+    return sd_listen_fds(1) > 0 ? SD_LISTEN_FDS_START : STDIN_FILENO;
+}
+
+/* Standard input is a socket that still waits for connections. */
+static bool supervisor_passed_listener(void)
+{
+    return sd_is_socket(STDIN_FILENO, AF_UNSPEC, 0, 1) > 0;
+}
+
+/* Give the record to journald, as structured fields. False where that cannot be done. */
+static bool supervisor_journal(const struct record *r)
+{
+    enum { FIXED = 4, FIELD_SIZE = sizeof "TIMESVC_" + RECORD_SIZE };
+    char line[FIXED + FIELDS_MAX][FIELD_SIZE];
+    struct iovec iov[FIXED + FIELDS_MAX];
+    size_t count = FIXED + r->fields;
+
+    snprintf(line[0], FIELD_SIZE, "MESSAGE=%s", r->text);
+    snprintf(line[1], FIELD_SIZE, "MESSAGE_ID=%s", kinds[r->kind].message_id);
+    snprintf(line[2], FIELD_SIZE, "PRIORITY=%d", kinds[r->kind].priority);
+    snprintf(line[3], FIELD_SIZE, "SYSLOG_IDENTIFIER=timesvc");
+    for (size_t i = 0; i < r->fields; i++) {
+        char *field = line[FIXED + i];
+        snprintf(field, FIELD_SIZE, "TIMESVC_%.*s", (int)r->field[i].length,
+                 r->text + r->field[i].start);
+        for (; *field != '='; field++)
+            *field = (char)toupper((unsigned char)*field);
+    }
+    for (size_t i = 0; i < count; i++)
+        iov[i] = (struct iovec){.iov_base = line[i], .iov_len = strlen(line[i])};
+    return sd_journal_sendv(iov, (int)count) >= 0;
+}
+
+#else /* without libsystemd: the same, by hand */
+
+static int supervisor_descriptor(void)
+{
+    const char *pid = getenv("LISTEN_PID");
+    const char *count = getenv("LISTEN_FDS");
+    bool passed =
+        pid && count && strtol(pid, NULL, 10) == getpid() && strtol(count, NULL, 10) > 0;
+    return passed ? STDERR_FILENO + 1 : STDIN_FILENO;
+}
+
+static bool supervisor_passed_listener(void)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 &&
+           listening;
+}
+
+static bool supervisor_journal(const struct record *r)
+{
+    (void)r;
+    return false; /* log_send has journald's other doors: standard error and syslog */
+}
+
+#endif
+
+/* Bring the connection to standard input and output, and close all else we inherited. */
+static void supervisor_take_connection(void)
+{
+    int fd = supervisor_descriptor();
+
+    if (fd != STDIN_FILENO) {
+        /* These fail only if fd is not open; supervisor_misuse then says so. */
+        dup2(fd, STDIN_FILENO);
+        dup2(fd, STDOUT_FILENO);
+    }
+    /* close_range(2) by number: musl has no wrapper. Before Linux 5.9 leaks stay open,
+       which costs nothing but a descriptor. */
+    syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+}
+
+/* What descriptors 0 to 2 are. */
+struct launch {
+    bool open[3];
+    struct stat file[3];
+};
+
+static void launch_look(struct launch *l)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        l->open[fd] = fstat(fd, &l->file[fd]) == 0;
+}
+
+static bool launch_same(const struct launch *l, int a, int b)
+{
+    return l->open[a] && l->open[b] && l->file[a].st_dev == l->file[b].st_dev &&
+           l->file[a].st_ino == l->file[b].st_ino;
+}
+
+/* Standard error is the peer's, as inetd(8) leaves it. On a terminal the peer is at home.
+ */
+static bool launch_stderr_is_peer(const struct launch *l)
+{
+    return (launch_same(l, STDERR_FILENO, STDIN_FILENO) ||
+            launch_same(l, STDERR_FILENO, STDOUT_FILENO)) &&
+           !isatty(STDERR_FILENO);
+}
+
+/* Standard error leads to journald: $JOURNAL_STREAM, systemd.exec(5). */
+static bool launch_stderr_is_journal(const struct launch *l)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char ours[2 * sizeof "18446744073709551615"];
+
+    if (!stream || !l->open[STDERR_FILENO])
+        return false;
+    snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)l->file[STDERR_FILENO].st_dev,
+             (uintmax_t)l->file[STDERR_FILENO].st_ino);
+    return strcmp(stream, ours) == 0;
+}
+
+/* Why there is no conversation to be had, and what to change; NULL if there is. */
+static const char *launch_misuse(const struct launch *l)
+{
+    int type = SOCK_STREAM;
+    socklen_t size = sizeof type;
+
+    if (!l->open[STDIN_FILENO] || !l->open[STDOUT_FILENO])
+        return "standard input or output is closed: run timesvc under a supervisor that "
+               "passes a connection";
+    if (!S_ISSOCK(l->file[STDIN_FILENO].st_mode))
+        return NULL;
+    if (supervisor_passed_listener())
+        return "standard input is a listening socket: set Accept=yes (systemd), nowait "
+               "(inetd), wait = no (xinetd)";
+    if (getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+        type != SOCK_STREAM)
+        return "standard input is not a stream socket: set ListenStream= (systemd), "
+               "stream "
+               "tcp (inetd), socket_type = stream (xinetd)";
+    return NULL;
+}
+
+struct peer {
+    char address[64];
+    char port[8]; /* empty where there is none */
+};
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_storage room;
+};
+
+/* Name an internet peer; an IPv4-mapped address (RFC 4291, 2.5.5.2) is shown as IPv4. */
+static bool peer_from_address(struct peer *peer, const union address *a)
+{
+    const struct in6_addr *v6 = &a->v6.sin6_addr;
+    in_port_t port = a->v4.sin_port;
+
+    if (a->any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &a->v4.sin_addr, peer->address, sizeof peer->address);
+    } else if (a->any.sa_family == AF_INET6) {
+        if (IN6_IS_ADDR_V4MAPPED(v6))
+            inet_ntop(AF_INET, &v6->s6_addr[12], peer->address, sizeof peer->address);
+        else
+            inet_ntop(AF_INET6, v6, peer->address, sizeof peer->address);
+        port = a->v6.sin6_port;
+    } else {
+        return false;
+    }
+    snprintf(peer->port, sizeof peer->port, "%u", (unsigned)ntohs(port));
+    return true;
+}
+
+/* Name the peer as supervisors do that pass no TCP socket. */
+static bool peer_from_environment(struct peer *peer)
+{
+    static const struct {
+        const char *address;
+        const char *port;
+    } names[] = {
+        {"REMOTE_ADDR", "REMOTE_PORT"},           /* systemd */
+        {"TCPREMOTEIP", "TCPREMOTEPORT"},         /* tcpserver, tcpsvd, s6-tcpserver */
+        {"SOCAT_PEERADDR", "SOCAT_PEERPORT"},     /* socat */
+        {"NCAT_REMOTE_ADDR", "NCAT_REMOTE_PORT"}, /* ncat */
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *address = getenv(names[i].address);
+        const char *port = getenv(names[i].port);
+        if (!address || !*address)
+            continue;
+        snprintf(peer->address, sizeof peer->address, "%s", address);
+        snprintf(peer->port, sizeof peer->port, "%s", port ? port : "");
+        return true;
+    }
+    return false;
+}
+
+static void peer_find(struct peer *peer)
+{
+    union address a = {.any.sa_family = AF_UNSPEC};
+    socklen_t size = sizeof a;
+    const char *kind = "local";
+
+    *peer = (struct peer){0};
+    if (getpeername(STDIN_FILENO, &a.any, &size) == 0) {
+        if (peer_from_address(peer, &a))
+            return;
+        kind = a.any.sa_family == AF_UNIX    ? "unix"
+               : a.any.sa_family == AF_VSOCK ? "vsock"
+                                             : "unknown";
+    } else if (errno == ENOTCONN) {
+        kind = "unknown"; /* the peer was gone before we started */
+    }
+    if (!peer_from_environment(peer))
+        snprintf(peer->address, sizeof peer->address, "%s", kind);
+}
+
+/*
+ * ---- Log: one record a connection, never to the peer
+ * --------------------------------------
+ */
+
+enum destination { AUTO, JOURNAL, SYSLOG, STDERR, DESTINATIONS };
+static const char *const destination_names[DESTINATIONS] = {"auto", "journal", "syslog",
+                                                            "stderr"};
+
+enum verbosity { QUIET, NORMAL, VERBOSE };
+
+struct log {
+    enum destination to;
+    enum verbosity verbosity;
+    bool stderr_is_journal;
+    bool stderr_is_free;     /* open, and not the peer's */
+    const struct peer *peer; /* NULL until it is known */
+};
+
+/* Append to the record's text what fits. */
+static void record_append(struct record *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void record_append(struct record *r, const char *format, ...)
+{
+    size_t room = sizeof r->text - r->length;
+    va_list values;
+
+    va_start(values, format);
+    int length = vsnprintf(r->text + r->length, room, format, values);
+    va_end(values);
+    if (length > 0)
+        r->length += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+/* Add a field, its value made harmless: what is not printable ASCII becomes \xHH. */
+static void record_bytes(struct record *r, const char *name, const char *value,
+                         size_t length)
+{
+    record_append(r, " ");
+    size_t start = r->length;
+    record_append(r, "%s=", name);
+    for (size_t i = 0; i < length; i++) {
+        unsigned char byte = (unsigned char)value[i];
+        bool plain = byte >= ' ' && byte <= '~' && byte != '\\';
+        record_append(r, plain ? "%c" : "\\x%02x", byte);
+    }
+    r->field[r->fields].start = start;
+    r->field[r->fields].length = r->length - start;
+    r->fields++;
+}
+
+static void record_string(struct record *r, const char *name, const char *value)
+{
+    record_bytes(r, name, value, strlen(value));
+}
+
+static void record_number(struct record *r, const char *name, uint64_t value)
+{
+    char digits[sizeof "18446744073709551615"];
+    snprintf(digits, sizeof digits, "%" PRIu64, value);
+    record_string(r, name, digits);
+}
+
+static void record_begin(struct record *r, const struct log *log, enum kind kind)
+{
+    *r = (struct record){.kind = kind};
+    record_append(r, "%s", kinds[kind].name);
+    if (!log->peer)
+        return;
+    record_string(r, "peer", log->peer->address);
+    if (log->peer->port[0] != '\0')
+        record_string(r, "port", log->peer->port);
+}
+
+/* One line, in one write. A full pipe is waited for a moment, then the record is lost. */
+static void log_to_stderr(const struct record *r, bool journal)
+{
+    char line[RECORD_SIZE + sizeof "timesvc[2147483647]: \n"];
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    int length = journal ? snprintf(line, sizeof line, "<%d>%s\n",
+                                    kinds[r->kind].priority, r->text) /* sd-daemon(3) */
+                         : snprintf(line, sizeof line, "timesvc[%d]: %s\n", (int)getpid(),
+                                    r->text);
+    if (poll(&room, 1, LOG_PATIENCE / (SECOND / 1000)) == 1 &&
+        write(STDERR_FILENO, line, (size_t)length) < 0)
+        return; /* no place is left to complain in */
+}
+
+static void log_send(const struct log *log, const struct record *r)
+{
+    bool journal = log->to == JOURNAL;
+
+    if (journal && supervisor_journal(r))
+        return;
+    if (log->to == STDERR || (journal && log->stderr_is_journal))
+        log_to_stderr(r, journal);
+    else
+        syslog(kinds[r->kind].priority, "%s", r->text);
+}
+
+/* Choose where records go: the wish, as far as it does not lead to the peer. */
+static void log_direct(struct log *log, enum destination wish)
+{
+    log->to = wish;
+    if (wish == AUTO && log->stderr_is_journal)
+        log->to = JOURNAL;
+    else if (wish == AUTO || (wish == STDERR && !log->stderr_is_free))
+        log->to = log->stderr_is_free ? STDERR : SYSLOG;
+}
+
+static void log_open(struct log *log, const struct launch *launch)
+{
+    *log = (struct log){.verbosity = NORMAL};
+    log->stderr_is_journal = launch_stderr_is_journal(launch);
+    log->stderr_is_free = launch->open[STDERR_FILENO] && !launch_stderr_is_peer(launch);
+    log_direct(log, AUTO);
+    openlog("timesvc", LOG_PID, LOG_DAEMON);
+}
+
+/* A fault of ours, or of whoever configured us. */
+static void log_fault(const struct log *log, const char *what, const char *why)
+{
+    struct record r;
+    char reason[RECORD_SIZE];
+
+    snprintf(reason, sizeof reason, "%s%s%s", what, *why ? ": " : "", why);
+    record_begin(&r, log, FAULTY);
+    record_string(&r, "reason", reason);
+    log_send(log, &r);
+}
+
+static void log_connected(const struct log *log)
+{
+    struct record r;
+
+    if (log->verbosity < VERBOSE)
+        return;
+    record_begin(&r, log, CONNECTED);
+    log_send(log, &r);
+}
+
+/* The transcript, a protocol's handled function. context is the log. */
+static void log_handled(void *context, const char *request, size_t length,
+                        const char *reply)
+{
+    const struct log *log = context;
+    struct record r;
+
+    record_begin(&r, log, REQUEST);
+    record_bytes(&r, "request", request, length);
+    log_send(log, &r);
+    if (!reply)
+        return;
+    record_begin(&r, log, REPLY);
+    record_string(&r, "reply", reply);
+    log_send(log, &r);
+}
+
+static void log_ended(const struct log *log, const struct connection *c)
+{
+    static const char *const endings[] = {
+        [OPEN] = "open",
+        [BY_QUIT] = "quit",
+        [BY_EOF] = "eof",
+        [IDLE] = "idle",
+        [STALLED] = "stalled",
+        [RESET] = "reset",
+        [TERMINATED] = "terminated",
+        [FAULT] = "fault",
+    };
+    int64_t span = (monotonic_now() - c->started) / (SECOND / 1000);
+    char seconds[48];
+    struct record r;
+
+    if (log->verbosity < NORMAL)
+        return;
+    record_begin(&r, log, ENDED);
+    record_string(&r, "end", endings[c->ending]);
+    record_number(&r, "requests", c->protocol.requests);
+    record_number(&r, "invalid", c->protocol.invalid);
+    record_number(&r, "received", c->received);
+    record_number(&r, "sent", c->sent);
+    snprintf(seconds, sizeof seconds, "%" PRId64 ".%03" PRId64, span / 1000, span % 1000);
+    record_string(&r, "seconds", seconds);
+    log_send(log, &r);
+}
+
+/*
+ * ---- Options
+ * ------------------------------------------------------------------------------
+ */
+
+#define ARGUMENTS_MAX 32
+
+struct options {
+    int64_t limit; /* nanoseconds, or FOREVER */
+    bool utc;
+    bool help;
+    bool version;
+    enum verbosity verbosity;
+    enum destination log;
+};
+
+static const char usage[] =
+    "usage: timesvc [-hquvV] [-l auto|journal|syslog|stderr] [-t seconds]\n"
+    "Tell the time on standard input and output, for a supervisor that accepts "
+    "connections.\n"
+    "\n"
+    "  -l, --log=WHERE       log to the journal, syslog or stderr (auto: what is there)\n"
+    "  -q, --quiet           log faults only\n"
+    "  -t, --timeout=SECONDS close after so long without a byte (3600; 0 = never)\n"
+    "  -u, --utc             tell UTC, not local time\n"
+    "  -v, --verbose         log every request and reply\n"
+    "  -h, --help            print this and exit\n"
+    "  -V, --version         print the version and exit\n";
+
+/* Whole seconds, up to 68 years; 0 is forever. */
+static bool options_seconds(const char *text, int64_t *limit)
+{
+    char *end = NULL;
+
+    if (!isdigit((unsigned char)*text))
+        return false;
+    errno = 0;
+    long long seconds = strtoll(text, &end, 10);
+    if (errno != 0 || *end != '\0' || seconds > INT32_MAX)
+        return false;
+    *limit = seconds == 0 ? FOREVER : seconds * SECOND;
+    return true;
+}
+
+static bool options_destination(const char *text, enum destination *to)
+{
+    for (*to = AUTO; *to < DESTINATIONS; (*to)++)
+        if (strcmp(text, destination_names[*to]) == 0)
+            return true;
+    return false;
+}
+
+/* Take one option, as getopt_long gave it. False if it is none of ours, or misused. */
+static bool options_take(struct options *o, int option)
+{
+    switch (option) {
+    case 'h': o->help = true; return true;
+    case 'l': return options_destination(optarg, &o->log);
+    case 'q': o->verbosity = QUIET; return true;
+    case 't': return options_seconds(optarg, &o->limit);
+    case 'u': o->utc = true; return true;
+    case 'v': o->verbosity = VERBOSE; return true;
+    case 'V': o->version = true; return true;
+    default: return false;
+    }
+}
+
+/*
+ * Read the command line. Returns NULL, or the word that is wrong. An inetd.conf(5) may
+ * lack argv[0], so that the first option stands in its place, or may have no arguments at
+ * all.
+ */
+static const char *options_read(struct options *o, int argc, char **argv)
+{
+    static const struct option names[] = {
+        {"help", no_argument, NULL, 'h'},    {"log", required_argument, NULL, 'l'},
+        {"quiet", no_argument, NULL, 'q'},   {"timeout", required_argument, NULL, 't'},
+        {"utc", no_argument, NULL, 'u'},     {"verbose", no_argument, NULL, 'v'},
+        {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0},
+    };
+    char program[] = "timesvc";
+    char *words[ARGUMENTS_MAX + 2] = {program};
+    int count = 1;
+
+    *o = (struct options){.limit = TIME_LIMIT, .verbosity = NORMAL, .log = AUTO};
+    for (int i = argc > 0 && argv[0][0] == '-' ? 0 : 1; i < argc; i++) {
+        if (count > ARGUMENTS_MAX)
+            return argv[i];
+        words[count++] = argv[i];
+    }
+    opterr = 0; /* getopt would tell the peer */
+    for (;;) {
+        int at = optind;
+        int option = getopt_long(count, words, "+hl:qt:uvV", names, NULL);
+        if (option == -1)
+            return optind < count ? words[optind] : NULL;
+        if (!options_take(o, option))
+            return words[at];
+    }
+}
+
+/* --help and --version, for whoever asked on a terminal or through a pipe. */
+static int options_print(const struct options *o)
+{
+    fputs(o->help ? usage : "timesvc " TIMESVC_VERSION "\n", stdout);
+    return fflush(stdout) == 0 ? EX_OK : EX_OSERR;
+}
+
+/*
+ * ---- Main
+ * ---------------------------------------------------------------------------------
+ */
+
+static void connection_init(struct connection *c, const struct options *o,
+                            const struct launch *launch, struct log *log)
+{
+    c->protocol.time_reply = c->clock.reply;
+    c->protocol.handled = o->verbosity == VERBOSE ? log_handled : NULL;
+    c->protocol.context = log;
+    c->socket = S_ISSOCK(launch->file[STDOUT_FILENO].st_mode);
+    c->limit = o->limit;
+    c->last_call = FOREVER;
+    c->started = monotonic_now();
+    clock_init(&c->clock, o->utc);
+    connection_catch_signals(c);
+}
+
+int main(int argc, char **argv)
+{
+    static struct connection connection; /* static: a page costs nothing until touched */
+    struct launch launch;
+    struct log log;
+    struct options options;
+    struct peer peer;
+
+    supervisor_take_connection();
+    launch_look(&launch);
+    log_open(&log, &launch);
+
+    const char *wrong = options_read(&options, argc, argv);
+    if (wrong) {
+        log_fault(&log, "bad usage, see timesvc --help", wrong);
+        return EX_USAGE;
+    }
+    if (options.help || options.version)
+        return options_print(&options);
+    log_direct(&log, options.log);
+    log.verbosity = options.verbosity;
+
+    const char *misuse = launch_misuse(&launch);
+    if (misuse) {
+        log_fault(&log, misuse, "");
+        return EX_CONFIG;
+    }
+    peer_find(&peer);
+    log.peer = &peer;
+
+    connection_init(&connection, &options, &launch, &log);
+    log_connected(&log);
+    connection_serve(&connection);
+    connection_close(&connection);
+    log_ended(&log, &connection);
+    if (connection.ending == FAULT) {
+        log_fault(&log, connection.failed_call, strerror(connection.failed_errno));
+        return EX_OSERR;
+    }
+    return EX_OK;
+}
