@@ -537,6 +537,9 @@ static void connection_serve(struct connection *c)
                 c->ending = IDLE;
             break;
         case SIGNALLED:
+            if (patience == 0) /* a whole request was read: its reply is due */
+                connection_tail(c, protocol_tail);
+            break;
         case FAILED: break;
         }
         if (c->ending == OPEN && c->protocol.state == CLOSED)

@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# How a connection ends: closing, draining, limits, signals. Each test that launches expects
+# exit status 0 and reads the record.
+
+load helpers
+
+# --- QUIT and the end of input
+
+@test "the record says that the client sent QUIT" {
+    launch 'send:TIME\r\nFOO\r\nQUIT\r\n' 'expect:JAM %T\r\nInvalid request\r\n' eof --
+    assert_output --regexp ' end=quit requests=3 invalid=1 received=17 sent=31 seconds=0\.[0-9]+$'
+}
+
+@test "the record says that the client ended its input" {
+    launch 'send:TIME\r\n' half-close 'expect:JAM %T\r\n' eof --
+    assert_output --partial ' end=eof requests=1 invalid=0 '
+}
+
+@test "a QUIT that the end of input completes counts as QUIT" {
+    launch 'send:QUIT' half-close eof --
+    assert_output --partial ' end=quit '
+}
+
+@test "replies are not lost to what the client sends behind QUIT" {
+    launch 'send:TIME\r\nQUIT\r\njunk' 'send:junk*10000' half-close 'expect:JAM %T\r\n' eof --
+}
+
+@test "QUIT behind 60 KB of junk closes" {
+    launch 'send:junk*15000' 'send:\r\nQUIT\r\n' 'expect:Invalid request\r\n' eof --
+    assert_output --partial ' end=quit requests=2 invalid=1 received=60008 sent=17 '
+}
+
+@test "a client that does not close after QUIT is drained for two seconds" {
+    launch 'send:QUIT\r\n' exits after:2 within:3 eof --
+    assert_output --partial ' end=quit '
+}
+
+@test "a client that keeps sending after QUIT is drained for 64 KiB" {
+    launch 'send:QUIT\r\n' eof 'send:x*65535' exits after:1 --
+    launch 'send:QUIT\r\n' eof 'send:x*65536' exits within:1 --
+}
+
+# --- The time limit
+
+@test "a client that sends nothing is closed after the time limit" {
+    launch eof after:1 within:2.5 -- -t 1
+    assert_output --partial ' end=idle requests=0 '
+}
+
+@test "each byte starts the time limit anew" {
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' quiet:0.8 'send:TIME\r\n' 'expect:JAM %T\r\n' \
+        quiet:0.8 'send:QUIT\r\n' eof -- -t 1
+    assert_output --partial ' end=quit '
+}
+
+@test "a tail is answered before a time limit of a second" {
+    launch 'send:FOO' 'expect:Invalid request' eof after:1 -- -t 1
+    assert_output --partial ' end=idle requests=1 '
+}
+
+@test "a client that reads nothing is closed after the time limit" {
+    launch deaf:10000000 exits within:5 -- -t 1
+    assert_output --partial ' end=stalled '
+}
+
+@test "a client that reads nothing from a pipe is closed after the time limit" {
+    launch --over pipes deaf:10000000 exits within:5 -- -t 1
+    assert_output --partial ' end=stalled '
+}
+
+@test "a time limit of 0 is none, and one of a year is far" {
+    launch quiet:1.5 'send:TIME\r\n' 'expect:JAM %T\r\n' -- -t 0
+    launch quiet:1.5 'send:TIME\r\n' 'expect:JAM %T\r\n' -- -t 31536000
+}
+
+# --- The client goes away
+
+@test "a client that resets the connection ends it" {
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' reset exits within:2 --
+    assert_output --partial ' end=reset requests=1 '
+}
+
+@test "a client that resets the connection under a full load ends it" {
+    launch deaf:10000000 reset exits within:2 --
+    assert_output --partial ' end=reset '
+}
+
+@test "a reader that goes away ends a conversation through pipes" {
+    run -0 --separate-stderr bash -c "yes TIME | { '$TIMESVC'; echo \$? >&2; } | head -n 1"
+    assert_output --partial 'JAM '
+    assert_regex "$stderr" ' end=reset .*
+0$'
+}
+
+# --- Signals
+
+@test "SIGTERM, SIGINT and SIGHUP end the conversation within a second" {
+    local name
+    for name in TERM INT HUP; do
+        launch 'send:TIME\r\n' 'expect:JAM %T\r\n' "signal:$name" eof within:1 exits within:1 --
+        assert_output --partial ' end=terminated requests=1 '
+    done
+}
+
+@test "signals end the conversation even if the parent ignored or blocked them" {
+    START=(env --ignore-signal=TERM)
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' signal:TERM eof exits within:1 --
+    assert_output --partial ' end=terminated '
+    START=(env --block-signal=INT --block-signal=HUP)
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' signal:HUP eof exits within:1 --
+    assert_output --partial ' end=terminated '
+}
+
+@test "a signal ends the conversation with a client that reads nothing" {
+    launch deaf:10000000 signal:TERM exits within:1 --
+    assert_output --partial ' end=terminated '
+}
+
+@test "a signal ends the conversation with a client that never stops sending" {
+    yes TIME | { exec "$TIMESVC" >"$BATS_TEST_TMPDIR/replies" 2>"$BATS_TEST_TMPDIR/record"; } 3>&- &
+    local program=$!
+    retry test -s "$BATS_TEST_TMPDIR/replies"
+    kill -TERM "$program"
+    wait "$program"
+    run cat "$BATS_TEST_TMPDIR/record"
+    assert_output --partial ' end=terminated '
+}
+
+@test "a signal does not take away the replies that are due" {
+    launch 'send:TIME\r\nTIME\r\nTIME' 'expect:JAM %T\r\n' signal:TERM \
+        'expect:JAM %T\r\nJAM %T' eof --
+}

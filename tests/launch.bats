@@ -1,0 +1,208 @@
+#!/usr/bin/env bats
+# What a supervisor may hand over, in descriptors, environment and arguments; exit statuses.
+
+load helpers
+
+clock() {
+    TZ=$1 date +%H:%M:%S
+}
+
+# tells ZONE [OPTION...]: the program's TIME is the time in that zone.
+tells() {
+    local zone=$1 before after
+    shift
+    before=$(clock "$zone")
+    run --separate-stderr bash -c 'printf "TIME\n" | "$@"' bash "${START[@]}" "$TIMESVC" "$@"
+    after=$(clock "$zone")
+    assert_success
+    # A second, or two, may have begun meanwhile.
+    [[ $output == "JAM $before"$'\r' ]] || [[ $output == "JAM $after"$'\r' ]] ||
+        fail "got $output, and it is $after"
+}
+
+# --- Descriptors
+
+@test "the conversation goes over a TCP socket, a socketpair and pipes" {
+    local over
+    for over in tcp unix pipes; do
+        launch --over "$over" 'send:TIME\r\nFOO' 'expect:JAM %T\r\nInvalid request' \
+            'send:QUIT' eof --
+    done
+}
+
+@test "the conversation goes over files" {
+    printf 'TIME\nFOO\nTIME' >"$BATS_TEST_TMPDIR/requests"
+    "$TIMESVC" <"$BATS_TEST_TMPDIR/requests" >"$BATS_TEST_TMPDIR/replies"
+    run cat "$BATS_TEST_TMPDIR/replies"
+    assert_output --regexp $'^JAM ..:..:..\r\nInvalid request\r\nJAM ..:..:..$'
+}
+
+@test "the conversation goes over a terminal" {
+    run script --quiet --return --command "'$TIMESVC'" /dev/null < <(printf 'TIME\nQUIT\n')
+    assert_success
+    assert_output --regexp 'JAM [0-9:]{8}'
+    assert_output --partial 'ended peer=local end=quit requests=2'
+}
+
+@test "an inherited O_NONBLOCK changes nothing" {
+    local over
+    for over in tcp unix pipes; do
+        launch --nonblock yes --over "$over" pump:100000 'send:FOO' 'expect:Invalid request' \
+            after:1 'send:QUIT' eof --
+    done
+}
+
+@test "a closed standard error changes nothing for the client" {
+    launch --stderr closed 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof -- -v
+}
+
+@test "inherited descriptors are closed" {
+    exec {extra}</dev/null
+    coproc PROGRAM { exec "$TIMESVC" 2>/dev/null; }
+    exec {extra}<&-
+    echo TIME >&"${PROGRAM[1]}"
+    read -r -t 10 <&"${PROGRAM[0]}"
+    run ls "/proc/$PROGRAM_PID/fd"
+    assert_output $'0\n1\n2\n3'
+    run readlink "/proc/$PROGRAM_PID/fd/3"
+    assert_output 'anon_inode:[signalfd]'
+    echo QUIT >&"${PROGRAM[1]}"
+    wait "$PROGRAM_PID"
+}
+
+@test "LISTEN_FDS that are another process's are not taken" {
+    START=(env LISTEN_FDS=1 LISTEN_PID=1)
+    launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
+}
+
+# --- Nothing but replies reaches the client
+
+@test "the client, being standard error, gets replies only, whatever is logged" {
+    launch --stderr peer 'send:TIME\r\nFOO\r\nQUIT\r\n' \
+        'expect:JAM %T\r\nInvalid request\r\n' eof -- -v
+    launch --stderr peer 'send:TIME\r\nFOO\r\nQUIT\r\n' \
+        'expect:JAM %T\r\nInvalid request\r\n' eof -- -v --log=stderr
+    launch --stderr peer --over pipes 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof -- -v
+}
+
+@test "the client, being standard error, gets no complaint of bad usage" {
+    launch --stderr peer --status 64 eof -- --bogus
+    launch --stderr peer --status 64 eof -- -t
+    launch --stderr peer --status 64 eof -- --help
+}
+
+# --- Environment, signals, arguments
+
+@test "an empty environment changes nothing" {
+    START=(env -i)
+    launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
+}
+
+@test "SIGPIPE may be ignored or not" {
+    local how
+    for how in ignore default; do
+        START=(env "--$how-signal=PIPE")
+        launch deaf:10000000 reset exits --
+        assert_output --partial ' end=reset '
+        run --separate-stderr bash -c 'yes TIME | { "$@"; echo $? >&2; } | head -n 1' \
+            bash "${START[@]}" "$TIMESVC"
+        assert_regex "$stderr" '0$'
+    done
+}
+
+@test "the time is local: TZ=Asia/Jakarta" {
+    START=(env TZ=Asia/Jakarta)
+    tells Asia/Jakarta
+}
+
+@test "the time is local: zones with daylight saving, on either side of the equator" {
+    local zone
+    for zone in Europe/Berlin America/New_York Australia/Sydney EST5EDT,M3.2.0,M11.1.0; do
+        START=(env "TZ=$zone")
+        tells "$zone"
+    done
+}
+
+@test "the time is that of /etc/localtime without TZ, and without an environment" {
+    START=(env -u TZ)
+    tells "$(readlink -f /etc/localtime | sed 's|.*/zoneinfo/|:|')"
+    START=(env -i)
+    tells "$(readlink -f /etc/localtime | sed 's|.*/zoneinfo/|:|')"
+}
+
+@test "-u tells UTC" {
+    START=(env TZ=Asia/Jakarta)
+    tells UTC -u
+    tells UTC --utc
+}
+
+@test "argv[0] may be empty" {
+    START=(bash -c 'exec -a "" "$@"' bash)
+    launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
+    assert_output --regexp '^timesvc\[[0-9]+\]: ended '
+    launch eof after:1 within:2 -- --timeout=1
+}
+
+@test "an option in the place of argv[0] is an option" {
+    START=(bash -c 'exec -a -u "$@"' bash env TZ=Asia/Jakarta)
+    START=(env TZ=Asia/Jakarta bash -c 'exec -a -u "$@"' bash)
+    tells UTC
+    START=(bash -c 'exec -a --bogus "$@"' bash)
+    launch --status 64 eof --
+    START=(bash -c 'exec -a -t "$@"' bash)
+    launch eof after:1 within:2 -- 1
+}
+
+# --- Exit statuses that say who is at fault
+
+@test "bad usage ends with 64 and says which word is wrong" {
+    local word
+    for word in --bogus -x -t1x -t-1 -t --timeout=99999999999 --log=nowhere --log extra; do
+        launch --status 64 eof -- "$word"
+        assert_output --partial "fault reason=bad usage, see timesvc --help: $word"
+    done
+    launch --status 64 eof -- -u -qx
+    assert_output --partial ': -qx'
+    # shellcheck disable=SC2046 # so many words
+    launch --status 64 eof -- $(printf ' -u%.0s' {1..40})
+}
+
+@test "a listening socket as standard input ends with 78 and says what to change" {
+    local how
+    for how in --inetd --fdname=x; do
+        # It binds the port by itself, so a taken one fails; another is tried.
+        retry listener_is_refused "$how"
+        assert_output --partial 'fault reason=standard input is a listening socket: set Accept=yes'
+    done
+}
+
+listener_is_refused() {
+    run systemd-socket-activate "$1" -l "127.0.0.1:$((RANDOM % 10000 + 20000))" "$TIMESVC" \
+        < <(:) &
+    return 1
+}
+
+@test "a full disk behind standard output ends with 71 and says so" {
+    run bash -c "echo TIME | '$TIMESVC' 2>&1 >/dev/full"
+    assert_failure 71
+    assert_output --partial 'end=fault'
+    assert_output --partial 'fault peer=local reason=write: No space left on device'
+}
+
+@test "a closed standard input or output ends with 78 and says so" {
+    run -78 "$TIMESVC" <&-
+    assert_output --partial 'fault reason=standard input or output is closed'
+    run -78 bash -c "'$TIMESVC' 2>&1 >&- <<<TIME"
+}
+
+# --- What a person asks
+
+@test "--help shows the options, --version the version" {
+    run -0 "$TIMESVC" --help
+    assert_line --index 0 --partial 'usage: timesvc '
+    run -0 "$TIMESVC" -h
+    assert_line --index 0 --partial 'usage: timesvc '
+    run -0 "$TIMESVC" --version
+    assert_output --regexp '^timesvc [0-9]+\.[0-9]+\.[0-9]+$'
+    run -0 "$TIMESVC" -V
+}

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""A peer that talks to timesvc by a script, byte for byte, and waits for nothing forever.
+
+usage: peer.py connect PORT STEP...
+       peer.py launch [--over tcp|unix|pipes] [--stderr peer|closed|pipe] [--status N]
+                      [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
+
+connect talks to what listens on 127.0.0.1. launch is a supervisor in small: it starts the
+program on a connection of its own, talks to it, expects it to exit (with status 0 unless told
+otherwise), and prints what it wrote to standard error.
+
+Steps, done in order; the first that fails ends the script with status 1:
+
+  send:BYTES        send, with \\r \\n \\0 \\xHH; send:BYTES*COUNT repeats
+  dribble:BYTES     send them one at a time, each in a segment of its own
+  expect:BYTES      receive just these; %T stands for a time hh:mm:ss
+  quiet:SECONDS     receive nothing for so long
+  after:SECONDS     no less than so long has gone by since the step before the last began
+  within:SECONDS    ... no more
+  half-close        end our output
+  eof               receive the end of input, and nothing before it
+  reset             abort the connection (RST)
+  deaf:COUNT        send COUNT requests, or as many as are taken, and read no reply
+  pump:COUNT        send COUNT requests in random cuts, check every reply
+
+and for launch alone:
+
+  lean:KB           the program's peak memory is less
+  signal:NAME       signal the program, e.g. TERM
+  exits             the program ends while we keep our end open
+"""
+import os
+import random
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+PATIENCE = 10  # seconds, for anything that should come
+
+
+class Failure(Exception):
+    pass
+
+
+def unescape(text):
+    return text.encode('latin-1').decode('unicode_escape').encode('latin-1')
+
+
+class Peer:
+    """Our end of the connection: a socket, or a pair of pipes."""
+
+    def __init__(self, source, sink, program=None):
+        self.source = source
+        self.sink = sink
+        self.program = program
+        self.began = self.before = time.monotonic()
+        os.set_blocking(sink.fileno(), False)
+        os.set_blocking(source.fileno(), False)
+
+    def do(self, step):
+        verb, _, argument = step.partition(':')
+        act = getattr(self, 'do_' + verb.replace('-', '_'), None)
+        if act is None:
+            raise Failure('no such step')
+        if verb not in ('after', 'within'):
+            self.before, self.began = self.began, time.monotonic()
+        act(*([argument] if argument else []))
+
+    # Receiving
+
+    def receive(self, most, patience=PATIENCE):
+        """Some bytes; b'' at the end of input; None if nothing comes."""
+        if not select.select([self.source], [], [], patience)[0]:
+            return None
+        try:
+            return os.read(self.source.fileno(), most)
+        except ConnectionResetError as error:
+            raise Failure('the connection was reset') from error
+
+    def do_expect(self, text):
+        pattern = re.escape(unescape(text)).replace(b'%T', rb'[0-2]\d:[0-5]\d:[0-6]\d')
+        wanted = len(unescape(text)) + 6 * text.count('%T')  # hh:mm:ss is 6 longer than %T
+        got = b''
+        while len(got) < wanted:
+            some = self.receive(wanted - len(got))
+            if not some:
+                break
+            got += some
+        if not re.fullmatch(pattern, got):
+            raise Failure(f'got {got!r}')
+
+    def do_quiet(self, seconds):
+        got = self.receive(4096, float(seconds))
+        if got is not None:
+            raise Failure(f'got {got!r}')
+
+    def do_eof(self):
+        got = self.receive(4096)
+        if got != b'':
+            raise Failure('nothing came, not even the end' if got is None else f'got {got!r}')
+
+    # Sending
+
+    def send_some(self, data):
+        try:
+            return os.write(self.sink.fileno(), data)
+        except BlockingIOError:
+            return 0
+
+    def send(self, data):
+        data = memoryview(data)
+        while data:
+            if not select.select([], [self.sink], [], PATIENCE)[1]:
+                raise Failure(f'cannot send: {len(data)} bytes are left')
+            data = data[self.send_some(data):]
+
+    def do_send(self, text):
+        data, star, count = text.rpartition('*')
+        self.send(unescape(data) * int(count) if star else unescape(text))
+
+    def do_dribble(self, text):
+        if isinstance(self.sink, socket.socket) and self.sink.family == socket.AF_INET:
+            self.sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in unescape(text):
+            self.send(bytes([byte]))
+            time.sleep(0.002)  # lets the reader in between; how long does not matter
+
+    def do_deaf(self, count):
+        for _ in range(int(count)):
+            if not select.select([], [self.sink], [], 0.3)[1]:
+                return
+            try:
+                self.send_some(b'TIME\r\n')
+            except ConnectionError:
+                return
+
+    def do_half_close(self):
+        if self.sink is self.source:
+            self.sink.shutdown(socket.SHUT_WR)
+        else:
+            self.sink.close()
+
+    def do_reset(self):
+        self.sink.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self.sink.close()
+
+    def do_pump(self, count):
+        """Requests whose replies do not depend on where they are cut."""
+        replies = {b'TIME\r\n': b'J', b'TIME\n': b'J', b'FOO\r\n': b'I', b'\r\n': b'I',
+                   b'time\n': b'I', b'TI\x00ME\r\n': b'I', b'FOO\r\r\n': b'I'}
+        seed = int(os.environ.get('SEED', random.randrange(1 << 32)))
+        draw = random.Random(seed)
+        requests = draw.choices(list(replies), k=int(count))
+        data = memoryview(b''.join(requests))
+        wanted = b''.join(replies[request] for request in requests)
+        got, rest = [], b''
+        deadline = time.monotonic() + 120
+        received = 0
+        while received < len(wanted):
+            if time.monotonic() > deadline:
+                raise Failure(f'{received} of {count} replies came, SEED={seed}')
+            readable, writable, _ = select.select([self.source], [self.sink] if data else [],
+                                                  [], PATIENCE)
+            if writable:
+                data = data[self.send_some(data[:draw.randint(1, 1 << draw.randint(1, 16))]):]
+            if readable:
+                lines = (rest + (self.receive(1 << 16) or b'')).split(b'\r\n')
+                rest = lines.pop()
+                for line in lines:
+                    if not re.fullmatch(rb'JAM \d\d:\d\d:\d\d|Invalid request', line):
+                        raise Failure(f'got {line!r}, SEED={seed}')
+                got.append(b''.join(line[:1] for line in lines))
+                received += len(lines)
+            if not readable and not writable:
+                raise Failure(f'{received} of {count} replies came, SEED={seed}')
+        if b''.join(got) != wanted or rest:
+            raise Failure(f'the replies are not in the order of the requests, SEED={seed}')
+
+    # Time, and the program
+
+    def do_after(self, seconds):
+        took = time.monotonic() - self.before
+        if took < float(seconds):
+            raise Failure(f'it took {took:.3f} s')
+
+    def do_within(self, seconds):
+        took = time.monotonic() - self.before
+        if took > float(seconds):
+            raise Failure(f'it took {took:.3f} s')
+
+    def do_lean(self, most):
+        with open(f'/proc/{self.program.pid}/status', encoding='ascii') as status:
+            peak = int(re.search(r'VmHWM:\s*(\d+)', status.read())[1])
+        if peak >= int(most):
+            raise Failure(f'{peak} KB')
+
+    def do_exits(self):
+        try:
+            self.program.wait(PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            raise Failure('it runs on') from error
+
+    def do_signal(self, name):
+        self.program.send_signal(getattr(signal, 'SIG' + name))
+
+
+def tcp_pair():
+    """The two ends of one loopback connection; the kernel picks a free port."""
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        return ours, listener.accept()[0]
+
+
+def connection(over):
+    """Our source and sink, the program's standard input and output."""
+    if over == 'pipes':
+        (their_in, our_sink), (our_source, their_out) = os.pipe(), os.pipe()
+        return (os.fdopen(our_source, 'rb', 0), os.fdopen(our_sink, 'wb', 0),
+                os.fdopen(their_in, 'rb', 0), os.fdopen(their_out, 'wb', 0))
+    ours, theirs = tcp_pair() if over == 'tcp' else socket.socketpair()
+    return ours, ours, theirs, theirs
+
+
+def play(peer, steps):
+    for step in steps:
+        try:
+            peer.do(step)
+        except (Failure, OSError) as failure:
+            print(f'step {step!r} failed: {failure}')
+            return 1
+    return 0
+
+
+def launch(words):
+    options = {'--over': 'tcp', '--stderr': 'pipe', '--status': '0',
+               '--nonblock': 'no'}
+    while words and words[0] in options:
+        options[words[0]] = words[1]
+        words = words[2:]
+    at = words.index('--')
+    steps, command = words[:at], words[at + 1:]
+    source, sink, stdin, stdout = connection(options['--over'])
+    os.set_blocking(stdin.fileno(), options['--nonblock'] == 'no')
+    os.set_blocking(stdout.fileno(), options['--nonblock'] == 'no')
+    stderr = {'peer': stdout, 'pipe': subprocess.PIPE, 'closed': None}[options['--stderr']]
+    if options['--stderr'] == 'closed':
+        command = ['sh', '-c', 'exec "$@" 2>&-', 'sh', *command]
+    with subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr) as program:
+        stdin.close()
+        stdout.close()
+        failed = 1
+        try:
+            failed = play(Peer(source, sink, program), steps)
+            sink.close()
+            _, record = program.communicate(timeout=PATIENCE)
+            print((record or b'').decode('latin-1'), end='')
+        except subprocess.TimeoutExpired:
+            print('the program does not end')
+            failed = 1
+        finally:
+            program.kill()
+    if program.returncode != int(options['--status']):
+        print(f'the program ended with status {program.returncode}')
+        return 1
+    return failed
+
+
+def main():
+    how, words = sys.argv[1], sys.argv[2:]
+    if how == 'launch':
+        return launch(words)
+    with socket.create_connection(('127.0.0.1', int(words[0])), PATIENCE) as ours:
+        return play(Peer(ours, ours), words[1:])
+
+
+if __name__ == '__main__':
+    sys.exit(main())

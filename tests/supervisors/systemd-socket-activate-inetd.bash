@@ -1,0 +1,6 @@
+# The connection comes as standard input and output.
+supervise() {
+    local port=$1
+    shift
+    exec systemd-socket-activate --accept --inetd -l "127.0.0.1:$port" "$@"
+}

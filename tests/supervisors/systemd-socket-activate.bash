@@ -1,0 +1,6 @@
+# The connection comes as descriptor 3, as from a systemd unit without StandardInput=socket.
+supervise() {
+    local port=$1
+    shift
+    exec systemd-socket-activate --accept -l "127.0.0.1:$port" "$@"
+}
