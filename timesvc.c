@@ -1131,13 +1131,13 @@ static int options_print(const struct options *o)
  * ---------------------------------------------------------------------------------
  */
 
-static void connection_init(struct connection *c, const struct options *o,
-                            const struct launch *launch, struct log *log)
+static void connection_init(struct connection *c, const struct options *o, bool socket,
+                            struct log *log)
 {
     c->protocol.time_reply = c->clock.reply;
     c->protocol.handled = o->verbosity == VERBOSE ? log_handled : NULL;
     c->protocol.context = log;
-    c->socket = S_ISSOCK(launch->file[STDOUT_FILENO].st_mode);
+    c->socket = socket;
     c->limit = o->limit;
     c->last_call = FOREVER;
     c->started = monotonic_now();
@@ -1158,12 +1158,17 @@ int main(int argc, char **argv)
     log_open(&log, &launch);
 
     const char *wrong = options_read(&options, argc, argv);
+    bool asked = options.help || options.version;
+    bool socket =
+        launch.open[STDOUT_FILENO] && S_ISSOCK(launch.file[STDOUT_FILENO].st_mode);
+    if (!wrong && asked && !socket)
+        return options_print(&options);
+    if (!wrong && asked)
+        wrong = "--help and --version are not for a peer";
     if (wrong) {
         log_fault(&log, "bad usage, see timesvc --help", wrong);
         return EX_USAGE;
     }
-    if (options.help || options.version)
-        return options_print(&options);
     log_direct(&log, options.log);
     log.verbosity = options.verbosity;
 
@@ -1175,7 +1180,7 @@ int main(int argc, char **argv)
     peer_find(&peer);
     log.peer = &peer;
 
-    connection_init(&connection, &options, &launch, &log);
+    connection_init(&connection, &options, socket, &log);
     log_connected(&log);
     connection_serve(&connection);
     connection_close(&connection);

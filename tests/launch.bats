@@ -144,7 +144,6 @@ tells() {
 }
 
 @test "an option in the place of argv[0] is an option" {
-    START=(bash -c 'exec -a -u "$@"' bash env TZ=Asia/Jakarta)
     START=(env TZ=Asia/Jakarta bash -c 'exec -a -u "$@"' bash)
     tells UTC
     START=(bash -c 'exec -a --bogus "$@"' bash)
@@ -168,18 +167,24 @@ tells() {
 }
 
 @test "a listening socket as standard input ends with 78 and says what to change" {
-    local how
-    for how in --inetd --fdname=x; do
-        # It binds the port by itself, so a taken one fails; another is tried.
-        retry listener_is_refused "$how"
-        assert_output --partial 'fault reason=standard input is a listening socket: set Accept=yes'
-    done
+    launch --over listener --status 78 exits --
+    assert_output --partial 'fault reason=standard input is a listening socket: set Accept=yes'
 }
 
-listener_is_refused() {
-    run systemd-socket-activate "$1" -l "127.0.0.1:$((RANDOM % 10000 + 20000))" "$TIMESVC" \
-        < <(:) &
-    return 1
+@test "a listening socket passed by LISTEN_FDS ends with 78 and says what to change" {
+    SUPERVISOR=systemd-socket-activate-once
+    serve
+    nc -z 127.0.0.1 "$PORT"
+    local status=0
+    wait "$SERVER" || status=$?
+    run cat "$SERVER_LOG"
+    assert_equal "$status" 78
+    assert_output --partial 'fault reason=standard input is a listening socket: set Accept=yes'
+}
+
+@test "a datagram socket as standard input ends with 78 and says what to change" {
+    launch --over datagrams --status 78 exits --
+    assert_output --partial 'fault reason=standard input is not a stream socket: set ListenStream='
 }
 
 @test "a full disk behind standard output ends with 71 and says so" {
@@ -190,9 +195,10 @@ listener_is_refused() {
 }
 
 @test "a closed standard input or output ends with 78 and says so" {
-    run -78 "$TIMESVC" <&-
-    assert_output --partial 'fault reason=standard input or output is closed'
-    run -78 bash -c "'$TIMESVC' 2>&1 >&- <<<TIME"
+    run -78 --separate-stderr bash -c "exec '$TIMESVC' <&-"
+    assert_regex "$stderr" 'fault reason=standard input or output is closed'
+    run -78 --separate-stderr bash -c "exec '$TIMESVC' >&- <<<TIME"
+    assert_regex "$stderr" 'fault reason=standard input or output is closed'
 }
 
 # --- What a person asks

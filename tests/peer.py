@@ -2,8 +2,8 @@
 """A peer that talks to timesvc by a script, byte for byte, and waits for nothing forever.
 
 usage: peer.py connect PORT STEP...
-       peer.py launch [--over tcp|unix|pipes] [--stderr peer|closed|pipe] [--status N]
-                      [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
+       peer.py launch [--over tcp|tcp6|mapped|unix|pipes|listener|datagrams]
+                      [--stderr peer|closed|pipe] [--status N] [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
 
 connect talks to what listens on 127.0.0.1. launch is a supervisor in small: it starts the
 program on a connection of its own, talks to it, expects it to exit (with status 0 unless told
@@ -209,10 +209,14 @@ class Peer:
         self.program.send_signal(getattr(signal, 'SIG' + name))
 
 
-def tcp_pair():
+def tcp_pair(over):
     """The two ends of one loopback connection; the kernel picks a free port."""
-    with socket.create_server(('127.0.0.1', 0)) as listener:
-        ours = socket.create_connection(listener.getsockname())
+    ours, theirs = {'tcp': ('127.0.0.1', '127.0.0.1'), 'tcp6': ('::1', '::1'),
+                    'mapped': ('127.0.0.1', '::')}[over]
+    family = socket.AF_INET6 if ':' in theirs else socket.AF_INET
+    with socket.create_server((theirs, 0), family=family,
+                              dualstack_ipv6=over == 'mapped') as listener:
+        ours = socket.create_connection((ours, listener.getsockname()[1]))
         return ours, listener.accept()[0]
 
 
@@ -222,7 +226,15 @@ def connection(over):
         (their_in, our_sink), (our_source, their_out) = os.pipe(), os.pipe()
         return (os.fdopen(our_source, 'rb', 0), os.fdopen(our_sink, 'wb', 0),
                 os.fdopen(their_in, 'rb', 0), os.fdopen(their_out, 'wb', 0))
-    ours, theirs = tcp_pair() if over == 'tcp' else socket.socketpair()
+    if over == 'listener':
+        theirs = socket.create_server(('127.0.0.1', 0))
+        ours = socket.create_connection(theirs.getsockname())
+    elif over == 'datagrams':
+        ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
+    elif over == 'unix':
+        ours, theirs = socket.socketpair()
+    else:
+        ours, theirs = tcp_pair(over)
     return ours, ours, theirs, theirs
 
 

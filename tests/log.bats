@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# The log: one record a connection, where the operator looks.
+
+load helpers
+
+# in_journal COMMAND...: run it beside a journald of its own, in a mount namespace where /run
+# is private; standard error of what it starts may lead to that journal.
+in_journal() {
+    skip_unless_root 'mounts a private /run'
+    run --separate-stderr unshare --mount "$TESTS/journal" "$@"
+}
+
+# --- Standard error
+
+@test "a record on standard error says who, what and how it ended" {
+    launch 'send:TIME\r\nFOO\r\nTIME\r\nQUIT\r\n' \
+        'expect:JAM %T\r\nInvalid request\r\nJAM %T\r\n' eof --
+    assert_output --regexp '^timesvc\[[0-9]+\]: ended peer=127\.0\.0\.1 port=[0-9]+ end=quit requests=4 invalid=1 received=23 sent=45 seconds=0\.[0-9]{3}$'
+}
+
+@test "-q logs no connection, but does log a fault" {
+    launch 'send:TIME\r\nFOO\r\nQUIT\r\n' 'expect:JAM %T\r\nInvalid request\r\n' eof -- -q
+    assert_output ''
+    run -71 bash -c "echo TIME | '$TIMESVC' --quiet 2>&1 >/dev/full"
+    assert_output --partial 'fault peer=local reason=write: No space left on device'
+}
+
+@test "-v logs the connection, each request and each reply" {
+    launch 'send:TIME\r\nFOO\r\n\r\nTIME' \
+        'expect:JAM %T\r\nInvalid request\r\nInvalid request\r\nJAM %T' \
+        'send:TI' 'expect:Invalid request' 'send:QUIT\n' eof -- -v
+    local who='^timesvc\[[0-9]+\]: ' peer=' peer=127.0.0.1 port=[0-9]+'
+    assert_line --index 0 --regexp "${who}connected$peer$"
+    assert_line --index 1 --regexp "${who}request$peer request=TIME$"
+    assert_line --index 2 --regexp "${who}reply$peer reply=JAM ..:..:..$"
+    assert_line --index 3 --regexp "${who}request$peer request=FOO$"
+    assert_line --index 4 --regexp "${who}reply$peer reply=Invalid request$"
+    assert_line --index 5 --regexp "${who}request$peer request=$"
+    assert_line --index 7 --regexp "${who}request$peer request=TIME$"
+    assert_line --index 9 --regexp "${who}request$peer request=TI$"
+    assert_line --index 11 --regexp "${who}request$peer request=QUIT$"
+    assert_line --index 12 --regexp "${who}ended$peer end=quit requests=6 invalid=3 "
+    assert_equal "${#lines[@]}" 13
+}
+
+@test "what a client sent is escaped, and cut, before it is logged" {
+    launch 'send:\x1b[31m%n\\\x00\xff\nx\ty\r\n' 'expect:Invalid request\r\nInvalid request\r\n' \
+        'send:z*1000' 'send:\r\n' 'expect:Invalid request\r\n' 'send:QUIT' eof -- -v
+    assert_line --index 1 --regexp ' request=\\x1b\[31m%n\\x5c\\x00\\xff$'
+    assert_line --index 3 --regexp ' request=x\\x09y$'
+    assert_line --index 5 --regexp ' request=z{64}$'
+}
+
+@test "the transcript tells a request apart from its terminator" {
+    launch 'dribble:TIME\r\nA\r\r\n' 'expect:JAM %T\r\nInvalid request\r\n' \
+        'send:B\r' 'expect:Invalid request' 'send:\nTIME' 'expect:\r\nJAM %T' \
+        'send:\rC\n' 'expect:Invalid request\r\n' 'send:QUIT' eof -- -v
+    assert_line --index 1 --regexp ' request=TIME$'
+    assert_line --index 3 --regexp ' request=A\\x0d$'
+    assert_line --index 5 --regexp ' request=B\\x0d$'
+    assert_line --index 9 --regexp ' request=\\x0dC$'
+}
+
+@test "a log that nobody reads does not hold the client up" {
+    mkfifo "$BATS_TEST_TMPDIR/log"
+    exec {log}<>"$BATS_TEST_TMPDIR/log"
+    dd if=/dev/zero of="$BATS_TEST_TMPDIR/log" bs=4096 count=32 oflag=nonblock status=none || true
+    run bash -c "printf 'TIME\nQUIT\n' | timeout 5 '$TIMESVC' 2>'$BATS_TEST_TMPDIR/log'"
+    exec {log}>&-
+    assert_success
+    assert_output --regexp '^JAM '
+}
+
+# --- Who the peer is
+
+@test "a peer through a socketpair or pipe is named by its supervisor, else by what it is" {
+    local names
+    for names in REMOTE_ADDR/REMOTE_PORT TCPREMOTEIP/TCPREMOTEPORT \
+        SOCAT_PEERADDR/SOCAT_PEERPORT NCAT_REMOTE_ADDR/NCAT_REMOTE_PORT; do
+        START=(env "${names%/*}=192.0.2.7" "${names#*/}=4711")
+        launch --over pipes half-close --
+        assert_output --partial ': ended peer=192.0.2.7 port=4711 end=eof'
+        launch --over unix half-close --
+        assert_output --partial ': ended peer=192.0.2.7 port=4711 end=eof'
+    done
+    START=()
+    launch --over pipes half-close --
+    assert_output --partial ': ended peer=local end=eof'
+    launch --over unix half-close --
+    assert_output --partial ': ended peer=unix end=eof'
+}
+
+@test "a TCP peer is named by the connection, not by the environment" {
+    START=(env REMOTE_ADDR=192.0.2.7 REMOTE_PORT=4711)
+    launch half-close eof --
+    assert_output --partial ': ended peer=127.0.0.1 port='
+}
+
+@test "a name in the environment is escaped, too" {
+    START=(env REMOTE_ADDR=$'evil\n\e[31m' REMOTE_PORT=)
+    launch --over pipes half-close --
+    assert_output --partial 'ended peer=evil\x0a\x1b[31m end=eof'
+}
+
+@test "an IPv4 peer on an IPv6 socket is shown as IPv4, an IPv6 peer as IPv6" {
+    [ -e /proc/net/if_inet6 ] || skip 'this machine has no IPv6'
+    launch --over mapped half-close eof --
+    assert_output --partial ': ended peer=127.0.0.1 port='
+    launch --over tcp6 half-close eof --
+    assert_output --partial ': ended peer=::1 port='
+}
+
+# --- The journal and syslog
+
+@test "in the journal each record has its fields" {
+    in_journal stream "$TIMESVC" -v
+    assert_success
+    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    case $TIMESVC in
+        *-static) assert_line --regexp '^6 - ended peer=local end=quit requests=3 invalid=1 received=18 sent=31' ;;
+        *)
+            assert_line '6 013e1b6091724176b4dbeb4523aa31fa connected peer=local TIMESVC_PEER=local'
+            assert_line --partial 'request peer=local request=FOO\x1b TIMESVC_PEER=local TIMESVC_REQUEST=FOO\x1b'
+            assert_line --regexp '^6 c105066b50794c4f818e0a165c558908 ended peer=local .* TIMESVC_END=quit TIMESVC_INVALID=1 TIMESVC_PEER=local TIMESVC_RECEIVED=18 TIMESVC_REQUESTS=3 TIMESVC_SECONDS=0\.[0-9]+ TIMESVC_SENT=31$'
+            ;;
+    esac
+}
+
+@test "a fault is an error in the journal" {
+    in_journal stream "$TIMESVC" --bogus
+    assert_success
+    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --bogus'
+}
+
+@test "records go to syslog where standard error is the client's" {
+    in_journal syslog "$TIMESVC"
+    assert_success
+    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    assert_line --regexp '^6 - ended peer=(local|unix) end=quit requests=3 invalid=1 .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
+}
+
+@test "records go to syslog on demand" {
+    in_journal stream "$TIMESVC" --log=syslog
+    assert_success
+    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    assert_line --regexp '^6 - ended peer=local .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
+}
+
+@test "records go to standard error on demand" {
+    in_journal stream "$TIMESVC" --log=stderr
+    assert_success
+    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    assert_line --regexp '^6 - timesvc\[[0-9]+\]: ended peer=local '
+}
+
+@test "the catalog explains each kind of record" {
+    run -0 grep -oE '"[0-9a-f]{32}"' "$TREE/timesvc.c"
+    local id
+    assert_equal "${#lines[@]}" 5
+    for id in "${lines[@]}"; do
+        run -0 grep -c "^-- ${id//\"/}$" "$TREE/etc/catalog/timesvc.catalog"
+    done
+    # A catalog below a root of its own, so that the machine's is left alone.
+    local root=$BATS_TEST_TMPDIR
+    mkdir -p "$root/usr/lib/systemd/catalog" "$root/var/lib/systemd/catalog"
+    cp "$TREE/etc/catalog/timesvc.catalog" "$root/usr/lib/systemd/catalog"
+    run -0 journalctl --root="$root" --update-catalog
+    run -0 journalctl --root="$root" --dump-catalog c105066b50794c4f818e0a165c558908
+    assert_output --partial 'Subject: A connection to the time service ended'
+}
