@@ -35,6 +35,11 @@ listens() {
     return 1
 }
 
+# leash COMMAND...: become the command, which gets SIGTERM if the shell that started us dies.
+leash() {
+    exec setpriv --pdeathsig TERM "$@"
+}
+
 # serve [OPTION...]: start $SUPERVISOR with the program on a port of its own, $PORT. Who binds
 # a port has it, so a taken one is noticed, and another tried.
 serve() {

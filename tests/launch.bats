@@ -175,10 +175,10 @@ tells() {
     SUPERVISOR=systemd-socket-activate-once
     serve
     nc -z 127.0.0.1 "$PORT"
-    local status=0
-    wait "$SERVER" || status=$?
+    local ended=0
+    wait "$SERVER" || ended=$?
+    assert_equal "$ended" 78
     run cat "$SERVER_LOG"
-    assert_equal "$status" 78
     assert_output --partial 'fault reason=standard input is a listening socket: set Accept=yes'
 }
 

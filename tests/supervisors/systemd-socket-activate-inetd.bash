@@ -2,5 +2,5 @@
 supervise() {
     local port=$1
     shift
-    exec systemd-socket-activate --accept --inetd -l "127.0.0.1:$port" "$@"
+    leash systemd-socket-activate --accept --inetd -l "127.0.0.1:$port" "$@"
 }

@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# From the checkout to a machine: make run, make install, make uninstall.
+
+load helpers
+
+teardown() {
+    stop_serving
+}
+
+# install_to DIR [VARIABLE=VALUE...]
+staged() {
+    run -0 make -C "$TREE" --no-print-directory "$@"
+}
+
+# tree_state: every file of the checkout with its content.
+tree_state() {
+    find "$TREE" -name .git -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+}
+
+@test "uninstall removes just what install put, and the checkout stays as it is" {
+    local before root=$BATS_TEST_TMPDIR/root
+    mkdir -p "$root/usr/sbin" "$root/usr/share/doc"
+    echo theirs >"$root/usr/sbin/other"
+    before=$(tree_state)
+    staged install DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=255
+    run -0 bash -c "cd '$root' && find . -type f | sort"
+    assert_output - <<'END'
+./usr/lib/sysctl.d/timesvc.conf
+./usr/lib/systemd/catalog/timesvc.catalog
+./usr/lib/systemd/system/timesvc.socket
+./usr/lib/systemd/system/timesvc.socket.d/poll-limit.conf
+./usr/lib/systemd/system/timesvc@.service
+./usr/lib/sysusers.d/timesvc.conf
+./usr/sbin/other
+./usr/sbin/timesvc
+./usr/sbin/timesvc-static
+./usr/share/doc/timesvc/inetd.conf.example
+./usr/share/doc/timesvc/xinetd.d/timesvc
+./usr/share/man/man8/timesvc.8
+END
+    staged uninstall DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=255
+    run -0 bash -c "cd '$root' && find . -type f"
+    assert_output ./usr/sbin/other
+    run -0 find "$root" -name '*timesvc*'
+    assert_output ''
+    assert_equal "$(tree_state)" "$before"
+}
+
+@test "what is installed names the program where it was installed" {
+    local root=$BATS_TEST_TMPDIR/root
+    staged install DESTDIR="$root" PREFIX=/opt/time
+    run -0 grep -r /sbin/timesvc "$root/opt/time/lib" "$root/opt/time/share/doc"
+    refute_output --partial /usr/local
+    assert_output --partial 'ExecStart=/opt/time/sbin/timesvc'
+    assert_output --partial 'server      = /opt/time/sbin/timesvc-static'
+}
+
+@test "systemd finds nothing wrong with the units" {
+    staged install PREFIX="$BATS_TEST_TMPDIR/prefix"
+    run -0 systemd-analyze verify --man=no \
+        "$BATS_TEST_TMPDIR/prefix/lib/systemd/system/timesvc.socket"
+    assert_output ''
+}
+
+@test "only a systemd that knows PollLimit gets it" {
+    local root=$BATS_TEST_TMPDIR/root drop_in=usr/lib/systemd/system/timesvc.socket.d
+    staged install DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=254
+    [ ! -e "$root/$drop_in" ]
+    staged install DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=257
+    run -0 cat "$root/$drop_in/poll-limit.conf"
+    assert_line PollLimitIntervalSec=0
+}
+
+@test "without musl-gcc make builds timesvc and says so" {
+    local copy=$BATS_TEST_TMPDIR/copy
+    mkdir "$copy"
+    cp "$TREE/Makefile" "$TREE/timesvc.c" "$copy"
+    run -0 make -C "$copy" MUSL_CC=no-such-compiler
+    assert_output --partial 'timesvc-static was not built: there is no no-such-compiler'
+    [ -x "$copy/timesvc" ] && [ ! -e "$copy/timesvc-static" ]
+}
+
+# make run, as SUPERVISOR: an ordinary user's, where we can become one.
+supervise_make_run() {
+    local as=()
+    [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+    leash "${as[@]}" make -C "$COPY" --no-print-directory run PORT="$1"
+}
+
+# A checkout that an ordinary user can read.
+copy_tree() {
+    COPY=$(mktemp -d)
+    chmod 755 "$COPY"
+    cp -p "$TREE"/{Makefile,timesvc.c,timesvc} "$COPY"
+}
+
+@test "make run serves an ordinary user's port, and says how to talk to it" {
+    copy_tree
+    local port=$((RANDOM % 10000 + 20000)) log=$BATS_TEST_TMPDIR/log
+    (supervise_make_run "$port") >"$log" 2>&1 3>&- &
+    SERVER=$!
+    retry grep -q Listening "$log"
+    run -0 cat "$log"
+    assert_line "    nc -C 127.0.0.1 $port        then type TIME, and QUIT to leave"
+    run -0 bash -c "printf 'TIME\r\nQUIT\r\n' | nc -N 127.0.0.1 $port"
+    assert_output --regexp '^JAM '
+    retry grep -q 'ended peer=127.0.0.1 .* end=quit' "$log"
+    rm -r "$COPY"
+}
+
+@test "make run says so when the port is taken" {
+    SUPERVISOR=tcpserver serve
+    run ! make -C "$TREE" --no-print-directory run PORT="$PORT"
+    assert_output --partial "Port $PORT cannot be served; if it is taken: make run PORT=45001"
+}
+
+@test "a person with nc is served on port 45000" {
+    skip_unless_root 'makes a network namespace, where port 45000 is free'
+    run --separate-stderr unshare --net bash -c "
+        ip link set lo up
+        make -C '$TREE' --no-print-directory run >'$BATS_TEST_TMPDIR/log' 2>&1 3>&- &
+        for _ in {1..200}; do
+            grep -q Listening '$BATS_TEST_TMPDIR/log' && break
+            sleep 0.02
+        done
+        printf 'TIME\r\nFOO\r\n\r\ntime\r\nTIME\nQUIT\r\nTIME\r\n' | nc -N 127.0.0.1 45000
+        kill \$(cat /proc/\$!/task/\$!/children)"
+    assert_output --regexp $'^JAM [0-9:]{8}\r\nInvalid request\r\nInvalid request\r\nInvalid request\r\nJAM [0-9:]{8}\r$'
+}
+
+@test "the setup script is silent where nothing is missing, and refuses what it does not know" {
+    run -0 "$TREE/setup.sh"
+    assert_output ''
+    run -64 "$TREE/setup.sh" everything
+}
