@@ -46,8 +46,9 @@ run: timesvc
 	    { echo 'make run needs systemd-socket-activate: run ./setup.sh first' >&2; exit 1; }
 	@echo 'Serving the time on port $(PORT) until Ctrl-C. In another terminal:'
 	@echo "    nc -C 127.0.0.1 $(PORT)        then type TIME, and QUIT to leave"
-	@trap 'exit 0' INT TERM; \
-	systemd-socket-activate $${TZ:+-E TZ} --accept --inetd -l $(PORT) ./timesvc || { \
+	@trap 'kill $$server; exit 0' INT TERM; \
+	systemd-socket-activate $${TZ:+-E TZ} --accept --inetd -l $(PORT) ./timesvc & \
+	server=$$!; wait $$server || { \
 	    echo 'Port $(PORT) cannot be served; if it is taken: make run PORT=45001' >&2; \
 	    exit 1; }
 

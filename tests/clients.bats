@@ -37,6 +37,7 @@ JAM='JAM [0-2][0-9]:[0-5][0-9]:[0-6][0-9]'
 
 @test "nc typed by a person gets replies as the lines are typed, one by one" {
     coproc CLIENT { nc 127.0.0.1 "$PORT"; }
+    local client=$CLIENT_PID
     echo TIME >&"${CLIENT[1]}"
     read -r -t 10 reply <&"${CLIENT[0]}"
     assert_regex "$reply" "^$JAM"
@@ -44,8 +45,9 @@ JAM='JAM [0-2][0-9]:[0-5][0-9]:[0-6][0-9]'
     read -r -t 10 reply <&"${CLIENT[0]}"
     assert_regex "$reply" '^Invalid request'
     echo QUIT >&"${CLIENT[1]}"
-    exec {CLIENT[1]}>&-
-    wait "$CLIENT_PID"
+    local typing=${CLIENT[1]}
+    exec {typing}>&-
+    wait "$client"
 }
 
 @test "ten clients talk at once" {

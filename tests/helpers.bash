@@ -27,12 +27,10 @@ skip_unless_root() {
 # listens PID PORT: the process owns a socket that listens on the port. That the port answers
 # would not say whose it is, and would count as a connection.
 listens() {
-    local inode
-    for inode in $(awk -v port="$(printf ':%04X$' "$2")" \
-        '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp /proc/net/tcp6); do
-        find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null | grep -q . && return
-    done
-    return 1
+    local inodes
+    inodes=$(awk -v port="$(printf ':%04X$' "$2")" \
+        '$2 ~ port && $4 == "0A" { print "socket:[" $10 "]" }' /proc/net/tcp /proc/net/tcp6)
+    [ -n "$inodes" ] && find "/proc/$1/fd" -printf '%l\n' 2>/dev/null | grep -qxF "$inodes"
 }
 
 # leash COMMAND...: become the command, which gets SIGTERM if the shell that started us dies.

@@ -7,7 +7,7 @@ teardown() {
     stop_serving
 }
 
-# install_to DIR [VARIABLE=VALUE...]
+# staged GOAL [VARIABLE=VALUE...]: make, which has to succeed.
 staged() {
     run -0 make -C "$TREE" --no-print-directory "$@"
 }
@@ -124,7 +124,7 @@ copy_tree() {
             sleep 0.02
         done
         printf 'TIME\r\nFOO\r\n\r\ntime\r\nTIME\nQUIT\r\nTIME\r\n' | nc -N 127.0.0.1 45000
-        kill \$(cat /proc/\$!/task/\$!/children)"
+        kill \$!; wait \$!"
     assert_output --regexp $'^JAM [0-9:]{8}\r\nInvalid request\r\nInvalid request\r\nInvalid request\r\nJAM [0-9:]{8}\r$'
 }
 
