@@ -7,6 +7,7 @@ load helpers
 # is private; standard error of what it starts may lead to that journal.
 in_journal() {
     skip_unless_root 'mounts a private /run'
+    unshare --mount true || skip 'no private mounts, as in a chroot that is no mount point'
     run --separate-stderr unshare --mount "$TESTS/journal" "$@"
 }
 
