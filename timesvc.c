@@ -580,8 +580,7 @@ static void connection_close(struct connection *c)
 
 enum kind { CONNECTED, REQUEST, REPLY, ENDED, FAULTY };
 
-/* A log record: its text, "ended peer=192.0.2.1 port=40000 ...", and where its fields
- * are. */
+/* A log record: its text, "ended peer=192.0.2.1 ...", and where its fields are. */
 #define FIELDS_MAX 8
 struct record {
     enum kind kind;
@@ -609,12 +608,11 @@ static const struct {
 #ifdef HAVE_LIBSYSTEMD
 
 #include <systemd/sd-daemon.h>
-#define SD_JOURNAL_SUPPRESS_LOCATION    /* the records are about peers, not about source \
-                                           lines */
+/* The records are about peers, not about our source lines. */
+#define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
-/* The descriptor of the connection: the one passed by sd_listen_fds(3), or standard
- * input. */
+/* The connection: the descriptor passed by sd_listen_fds(3), or standard input. */
 static int supervisor_descriptor(void)
 {
     return sd_listen_fds(1) > 0 ? SD_LISTEN_FDS_START : STDIN_FILENO;
@@ -642,7 +640,7 @@ static bool supervisor_journal(const struct record *r)
         char *field = line[FIXED + i];
         snprintf(field, FIELD_SIZE, "TIMESVC_%.*s", (int)r->field[i].length,
                  r->text + r->field[i].start);
-        for (; *field != '='; field++)
+        for (; *field != '=' && *field != '\0'; field++)
             *field = (char)toupper((unsigned char)*field);
     }
     for (size_t i = 0; i < count; i++)
@@ -683,7 +681,7 @@ static void supervisor_take_connection(void)
     int fd = supervisor_descriptor();
 
     if (fd != STDIN_FILENO) {
-        /* These fail only if fd is not open; supervisor_misuse then says so. */
+        /* These fail only if fd is not open; launch_misuse then says so. */
         dup2(fd, STDIN_FILENO);
         dup2(fd, STDOUT_FILENO);
     }
