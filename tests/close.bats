@@ -68,6 +68,10 @@ load helpers
     assert_output --partial ' end=stalled '
 }
 
+@test "a reply that had to wait for the client to read tells the time of then" {
+    launch --over pipes stale:4 'send:QUIT' eof --
+}
+
 @test "a time limit of 0 is none, and one of a year is far" {
     launch quiet:1.5 'send:TIME\r\n' 'expect:JAM %T\r\n' -- -t 0
     launch quiet:1.5 'send:TIME\r\n' 'expect:JAM %T\r\n' -- -t 31536000
@@ -124,6 +128,14 @@ load helpers
     wait "$program"
     run cat "$BATS_TEST_TMPDIR/record"
     assert_output --partial ' end=terminated '
+}
+
+@test "a signal does not take away the reply to a request just read" {
+    # The program is held up for 0.5 s between the request and its reply.
+    START=(strace -D -qq -o /dev/null -e inject=ppoll:delay_enter=500000:when=2)
+    launch 'send:TIME' quiet:0.1 signal:TERM 'expect:JAM %T' eof --
+    launch 'send:QUIT' quiet:0.1 signal:TERM eof --
+    assert_output --partial ' end=quit '
 }
 
 @test "a signal does not take away the replies that are due" {

@@ -21,6 +21,8 @@ Steps, done in order; the first that fails ends the script with status 1:
   eof               receive the end of input, and nothing before it
   reset             abort the connection (RST)
   deaf:COUNT        send COUNT requests, or as many as are taken, and read no reply
+  stale:SECONDS     send a batch, read nothing for so long, then read every reply: the last
+                    tells the time of now, not of then
   pump:COUNT        send COUNT requests in random cuts, check every reply
 
 and for launch alone:
@@ -138,6 +140,18 @@ class Peer:
                 self.send_some(b'TIME\r\n')
             except ConnectionError:
                 return
+
+    def do_stale(self, seconds):
+        group, count = b'\n\n\nTIME\n', 2048  # 16 KB that bring 130 KB, more than pipes hold
+        size = count * len(b'Invalid request\r\n' * 3 + b'JAM hh:mm:ss\r\n')
+        self.send(group * count)
+        time.sleep(float(seconds))  # the time that is to pass
+        got = b''
+        while len(got) < size:
+            got += self.receive(size) or b'?' * size
+        told, now = got[-10:-2].decode(), time.time()
+        if told not in (time.strftime('%T', time.localtime(now - age)) for age in (0, 1, 2)):
+            raise Failure(f'the last reply told {told} at {time.ctime(now)}')
 
     def do_half_close(self):
         if self.sink is self.source:
