@@ -698,6 +698,7 @@ struct launch {
 
 static void launch_look(struct launch *l)
 {
+    *l = (struct launch){0};
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         l->open[fd] = fstat(fd, &l->file[fd]) == 0;
 }
@@ -987,33 +988,32 @@ static void log_handled(void *context, const char *request, size_t length,
     log_send(log, &r);
 }
 
+/* The one record of a connection, and the fault if that is how it ended. */
 static void log_ended(const struct log *log, const struct connection *c)
 {
     static const char *const endings[] = {
-        [OPEN] = "open",
-        [BY_QUIT] = "quit",
-        [BY_EOF] = "eof",
-        [IDLE] = "idle",
-        [STALLED] = "stalled",
-        [RESET] = "reset",
-        [TERMINATED] = "terminated",
-        [FAULT] = "fault",
+        [OPEN] = "open",   [BY_QUIT] = "quit",          [BY_EOF] = "eof",
+        [IDLE] = "idle",   [STALLED] = "stalled",       [RESET] = "reset",
+        [FAULT] = "fault", [TERMINATED] = "terminated",
     };
     int64_t span = (monotonic_now() - c->started) / (SECOND / 1000);
     char seconds[48];
     struct record r;
 
-    if (log->verbosity < NORMAL)
-        return;
-    record_begin(&r, log, ENDED);
-    record_string(&r, "end", endings[c->ending]);
-    record_number(&r, "requests", c->protocol.requests);
-    record_number(&r, "invalid", c->protocol.invalid);
-    record_number(&r, "received", c->received);
-    record_number(&r, "sent", c->sent);
-    snprintf(seconds, sizeof seconds, "%" PRId64 ".%03" PRId64, span / 1000, span % 1000);
-    record_string(&r, "seconds", seconds);
-    log_send(log, &r);
+    if (log->verbosity >= NORMAL) {
+        record_begin(&r, log, ENDED);
+        record_string(&r, "end", endings[c->ending]);
+        record_number(&r, "requests", c->protocol.requests);
+        record_number(&r, "invalid", c->protocol.invalid);
+        record_number(&r, "received", c->received);
+        record_number(&r, "sent", c->sent);
+        snprintf(seconds, sizeof seconds, "%" PRId64 ".%03" PRId64, span / 1000,
+                 span % 1000);
+        record_string(&r, "seconds", seconds);
+        log_send(log, &r);
+    }
+    if (c->ending == FAULT)
+        log_fault(log, c->failed_call, strerror(c->failed_errno));
 }
 
 /*
@@ -1088,7 +1088,8 @@ static bool options_take(struct options *o, int option)
  * lack argv[0], so that the first option stands in its place, or may have no arguments at
  * all.
  */
-static const char *options_read(struct options *o, int argc, char **argv)
+static const char *options_read(struct options *o, int argc, char **argv,
+                                const struct launch *launch)
 {
     static const struct option names[] = {
         {"help", no_argument, NULL, 'h'},    {"log", required_argument, NULL, 'l'},
@@ -1111,10 +1112,13 @@ static const char *options_read(struct options *o, int argc, char **argv)
         int at = optind;
         int option = getopt_long(count, words, "+hl:qt:uvV", names, NULL);
         if (option == -1)
-            return optind < count ? words[optind] : NULL;
+            break;
         if (!options_take(o, option))
             return words[at];
     }
+    if ((o->help || o->version) && S_ISSOCK(launch->file[STDOUT_FILENO].st_mode))
+        return "--help and --version are not for a peer";
+    return optind < count ? words[optind] : NULL;
 }
 
 /* --help and --version, for whoever asked on a terminal or through a pipe. */
@@ -1129,13 +1133,13 @@ static int options_print(const struct options *o)
  * ---------------------------------------------------------------------------------
  */
 
-static void connection_init(struct connection *c, const struct options *o, bool socket,
-                            struct log *log)
+static void connection_init(struct connection *c, const struct options *o,
+                            const struct launch *launch, struct log *log)
 {
     c->protocol.time_reply = c->clock.reply;
     c->protocol.handled = o->verbosity == VERBOSE ? log_handled : NULL;
     c->protocol.context = log;
-    c->socket = socket;
+    c->socket = S_ISSOCK(launch->file[STDOUT_FILENO].st_mode);
     c->limit = o->limit;
     c->last_call = FOREVER;
     c->started = monotonic_now();
@@ -1155,18 +1159,13 @@ int main(int argc, char **argv)
     launch_look(&launch);
     log_open(&log, &launch);
 
-    const char *wrong = options_read(&options, argc, argv);
-    bool asked = options.help || options.version;
-    bool socket =
-        launch.open[STDOUT_FILENO] && S_ISSOCK(launch.file[STDOUT_FILENO].st_mode);
-    if (!wrong && asked && !socket)
-        return options_print(&options);
-    if (!wrong && asked)
-        wrong = "--help and --version are not for a peer";
+    const char *wrong = options_read(&options, argc, argv, &launch);
     if (wrong) {
         log_fault(&log, "bad usage, see timesvc --help", wrong);
         return EX_USAGE;
     }
+    if (options.help || options.version)
+        return options_print(&options);
     log_direct(&log, options.log);
     log.verbosity = options.verbosity;
 
@@ -1178,14 +1177,10 @@ int main(int argc, char **argv)
     peer_find(&peer);
     log.peer = &peer;
 
-    connection_init(&connection, &options, socket, &log);
+    connection_init(&connection, &options, &launch, &log);
     log_connected(&log);
     connection_serve(&connection);
     connection_close(&connection);
     log_ended(&log, &connection);
-    if (connection.ending == FAULT) {
-        log_fault(&log, connection.failed_call, strerror(connection.failed_errno));
-        return EX_OSERR;
-    }
-    return EX_OK;
+    return connection.ending == FAULT ? EX_OSERR : EX_OK;
 }
