@@ -76,6 +76,12 @@ tells() {
     launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
 }
 
+@test "a request of 10 MB costs no memory" {
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' lean:4000 'send:x*10000000' lean:4000 \
+        'send:\r\n' 'expect:Invalid request\r\n' lean:4000 'send:QUIT\r\n' eof --
+    assert_output --partial ' requests=3 invalid=1 received=10000014 '
+}
+
 # --- Nothing but replies reaches the client
 
 @test "the client, being standard error, gets replies only, whatever is logged" {
