@@ -65,7 +65,7 @@ clean:
 # lifts the limit that systemd has since 255 and that older ones would warn about.
 SYSTEMD_VERSION ?= $(shell systemctl --version 2>/dev/null | sed -n '1s/systemd \([0-9]*\).*/\1/p')
 POLL_LIMIT := $(shell [ 0$(SYSTEMD_VERSION) -ge 255 ] && echo timesvc.socket.d/poll-limit.conf)
-AT_HOME = sed 's|/usr/local/sbin|$(SBINDIR)|g'
+AT_HOME = sed 's|/usr/local/sbin|$(SBINDIR)|g; $(if $(filter %-static,$(PROGRAMS)),,s|timesvc-static|timesvc|g)'
 
 INSTALLED = $(PROGRAMS:%=$(SBINDIR)/%) \
             $(UNITDIR)/timesvc.socket $(UNITDIR)/timesvc@.service \
@@ -100,13 +100,15 @@ ifneq ($(LIVE),)
 	systemctl daemon-reload
 endif
 
-# The directories that are timesvc's own go, too; those it shares stay.
+# What any install could have put goes, whatever this machine has by now. So do the
+# directories that are timesvc's own; those it shares stay.
 uninstall:
 ifneq ($(LIVE),)
 	-systemctl --quiet disable --now timesvc.socket
 	-systemctl --quiet stop 'timesvc@*.service'
 endif
-	rm -f $(INSTALLED:%=$(DESTDIR)%)
+	rm -f $(INSTALLED:%=$(DESTDIR)%) $(DESTDIR)$(SBINDIR)/timesvc-static \
+	    $(DESTDIR)$(UNITDIR)/timesvc.socket.d/poll-limit.conf
 	for own in $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d; do \
 	    [ ! -d $(DESTDIR)$$own ] || rmdir $(DESTDIR)$$own; done
 ifneq ($(LIVE),)

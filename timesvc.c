@@ -20,9 +20,8 @@
  *   2. A tail's reply goes out without its CR LF, which is owed: if the next bytes are
  *      CR LF or LF they end the request already answered, and the owed CR LF follows.
  *      Else they begin a new request.
- *   3. A CR is half a terminator only if LF follows. Silence does not settle that, so a
- *      tail TIME CR is answered like TIME; the end of input does: there TIME CR is
- * invalid.
+ *   3. A CR is half a terminator only if LF follows. Silence does not settle that: the
+ *      tail TIME CR is answered like TIME. The end of input does: there it is invalid.
  *
  * So one input stream gives one output stream, however it is cut into segments and
  * however long a request waits for its terminator.
@@ -60,6 +59,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <time.h>
@@ -75,7 +75,7 @@
 #define DRAIN_LIMIT  (2 * SECOND)      /* for the peer's FIN after ours ... */
 #define DRAIN_BYTES  65536             /* ... and this many bytes before it */
 #define GRACE        (7 * SECOND / 10) /* from a signal to the end, all included */
-#define LOG_PATIENCE (SECOND / 10)     /* for a full pipe on standard error */
+#define LOG_PATIENCE (SECOND / 10)     /* for a log that takes no record */
 #define INPUT_SIZE   16384             /* a batch: one read */
 #define OUTPUT_SIZE  65536             /* replies between two writes */
 #define EXCERPT_SIZE 64                /* of a request in the transcript */
@@ -334,7 +334,7 @@ static const struct timespec *time_left(int64_t deadline, struct timespec *left)
  *
  * On standard input and output: a TCP socket, a socketpair, pipes, files, a terminal.
  * These may be shared with other processes, so their O_NONBLOCK is left as found: a read
- * comes after poll, a write never asks for more than what cannot block.
+ * comes after poll, a write asks for what a socket or pipe with room takes at once.
  */
 
 enum ending {
@@ -354,7 +354,7 @@ struct connection {
     enum ending ending;
     const char *failed_call;
     int failed_errno;
-    bool socket;       /* standard output is one */
+    mode_t mode;       /* what standard output is, inode(7) */
     int signals;       /* signalfd(2); -1 once a signal has come */
     int64_t limit;     /* without a byte read or written, nanoseconds or FOREVER */
     int64_t last_call; /* after a signal: when all must be over, else FOREVER */
@@ -367,48 +367,50 @@ struct connection {
 
 enum wake { READY, TIMED_OUT, SIGNALLED, FAILED };
 
-/* What errno, after a failed call, says of the connection: the peer's doing or a fault.
+/* A call failed that no peer can make fail. */
+static void connection_fault(struct connection *c, const char *call)
+{
+    c->ending = FAULT;
+    c->failed_call = call;
+    c->failed_errno = errno;
+}
+
+/*
+ * A read or write failed: by the peer or the network, or by us? On a socket nearly every
+ * errno is theirs (tcp(7): ICMP errors are passed on); a terminal that hangs up gives
+ * EIO.
  */
 static void connection_broken(struct connection *c, const char *call)
 {
-    switch (errno) {
-    case EPIPE:
-    case ECONNRESET:
-    case ECONNABORTED:
-    case ENOTCONN:
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-    case EHOSTDOWN:
-    case ENETUNREACH:
-    case ENETDOWN: c->ending = RESET; break;
-    default:
-        c->ending = FAULT;
-        c->failed_call = call;
-        c->failed_errno = errno;
-    }
+    bool ours = true;
+
+    if (S_ISSOCK(c->mode))
+        ours = errno == EBADF || errno == EFAULT || errno == EINVAL || errno == ENOMEM ||
+               errno == ENOBUFS;
+    else if (S_ISCHR(c->mode))
+        ours = errno != EIO;
+    if (ours && errno != EPIPE)
+        connection_fault(c, call);
+    else
+        c->ending = RESET;
 }
 
 /*
  * Signals become readable input, so that they are seen wherever we wait and nowhere else.
- * All are blocked: a blocked signal is delivered even if our parent ignored it, and a
- * write to a peer that is gone fails with EPIPE, without a SIGPIPE.
+ * All are blocked: a blocked signal is kept even if our parent ignored it, and a write to
+ * a peer that is gone fails with EPIPE, without a SIGPIPE. To be called before all else.
  */
-static void connection_catch_signals(struct connection *c)
+static void signals_block(sigset_t *caught)
 {
-    sigset_t caught;
     sigset_t blocked;
 
-    sigemptyset(&caught);
-    sigaddset(&caught, SIGTERM);
-    sigaddset(&caught, SIGINT);
-    sigaddset(&caught, SIGHUP);
-    blocked = caught;
+    sigemptyset(caught);
+    sigaddset(caught, SIGTERM);
+    sigaddset(caught, SIGINT);
+    sigaddset(caught, SIGHUP);
+    blocked = *caught;
     sigaddset(&blocked, SIGPIPE);
-    if (sigprocmask(SIG_SETMASK, &blocked, NULL) < 0)
-        connection_broken(c, "sigprocmask");
-    c->signals = signalfd(-1, &caught, SFD_CLOEXEC);
-    if (c->signals < 0)
-        connection_broken(c, "signalfd");
+    sigprocmask(SIG_SETMASK, &blocked, NULL); /* fails for a wrong argument alone */
 }
 
 /* Wait until fd is ready for events, for patience nanoseconds at most, or a signal. */
@@ -426,7 +428,7 @@ static enum wake connection_wait(struct connection *c, int fd, short events,
         int ready = ppoll(polled, 2, time_left(deadline, &left), NULL);
 
         if (ready < 0 && errno != EINTR) {
-            connection_broken(c, "ppoll");
+            connection_fault(c, "ppoll");
             return FAILED;
         }
         if (ready == 0)
@@ -446,7 +448,7 @@ static enum wake connection_wait(struct connection *c, int fd, short events,
 static ssize_t connection_write(const struct connection *c, const char *bytes,
                                 size_t length)
 {
-    if (c->socket)
+    if (S_ISSOCK(c->mode))
         return send(STDOUT_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
@@ -460,12 +462,12 @@ static ssize_t connection_write(const struct connection *c, const char *bytes,
 
 static void connection_await_room(struct connection *c)
 {
-    switch (connection_wait(c, STDOUT_FILENO, POLLOUT, c->limit)) {
-    case READY: clock_read(&c->clock); break; /* the old one may be stale by now */
-    case TIMED_OUT: c->ending = c->last_call == FOREVER ? STALLED : TERMINATED; break;
-    case SIGNALLED: /* what is due still goes out, until the last call */
-    case FAILED: break;
-    }
+    enum wake wake = connection_wait(c, STDOUT_FILENO, POLLOUT, c->limit);
+
+    clock_read(&c->clock); /* the reply prepared may be stale by now */
+    if (wake == TIMED_OUT)
+        c->ending = c->last_call == FOREVER ? STALLED : TERMINATED;
+    /* After a signal, what is due still goes out until the last call. */
 }
 
 /* Send all replies queued so far, or set how the connection ends. */
@@ -521,6 +523,16 @@ static void connection_read(struct connection *c)
     }
 }
 
+/* A signal came between TIME or QUIT and the look whether its terminator is there, too.
+ */
+static void connection_last_tail(struct connection *c)
+{
+    if (connection_wait(c, STDIN_FILENO, POLLIN, 0) == READY)
+        connection_read(c);
+    if (c->ending == OPEN && protocol_patience(&c->protocol) == 0)
+        connection_tail(c, protocol_tail);
+}
+
 /* Hold the conversation; afterwards c->ending says how it ended. */
 static void connection_serve(struct connection *c)
 {
@@ -538,7 +550,7 @@ static void connection_serve(struct connection *c)
             break;
         case SIGNALLED:
             if (patience == 0) /* a whole request was read: its reply is due */
-                connection_tail(c, protocol_tail);
+                connection_last_tail(c);
             break;
         case FAILED: break;
         }
@@ -563,7 +575,10 @@ static void connection_close(struct connection *c)
     int64_t end = monotonic_now() + DRAIN_LIMIT;
     size_t room = DRAIN_BYTES;
     while (room > 0) {
-        if (connection_wait(c, STDIN_FILENO, POLLIN, end - monotonic_now()) != READY)
+        enum wake wake = connection_wait(c, STDIN_FILENO, POLLIN, end - monotonic_now());
+        if (wake == SIGNALLED)
+            continue; /* and have less time left */
+        if (wake != READY)
             return;
         ssize_t n = read(STDIN_FILENO, c->input, room < INPUT_SIZE ? room : INPUT_SIZE);
         if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
@@ -615,7 +630,7 @@ static const struct {
 /* The connection: the descriptor passed by sd_listen_fds(3), or standard input. */
 static int supervisor_descriptor(void)
 {
-    return sd_listen_fds(1) > 0 ? SD_LISTEN_FDS_START : STDIN_FILENO;
+    return sd_listen_fds(1) == 0 ? STDIN_FILENO : SD_LISTEN_FDS_START;
 }
 
 /* Standard input is a socket that still waits for connections. */
@@ -680,11 +695,10 @@ static void supervisor_take_connection(void)
 {
     int fd = supervisor_descriptor();
 
-    if (fd != STDIN_FILENO) {
-        /* These fail only if fd is not open; launch_misuse then says so. */
-        dup2(fd, STDIN_FILENO);
-        dup2(fd, STDOUT_FILENO);
-    }
+    /* A descriptor that was promised but is not open leaves us none: see launch_misuse.
+     */
+    if (fd != STDIN_FILENO && (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0))
+        close(STDIN_FILENO);
     /* close_range(2) by number: musl has no wrapper. Before Linux 5.9 leaks stay open,
        which costs nothing but a descriptor. */
     syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
@@ -846,6 +860,7 @@ struct log {
     enum verbosity verbosity;
     bool stderr_is_journal;
     bool stderr_is_free;     /* open, and not the peer's */
+    bool stuck;              /* it took no record for LOG_PATIENCE */
     const struct peer *peer; /* NULL until it is known */
 };
 
@@ -904,21 +919,19 @@ static void record_begin(struct record *r, const struct log *log, enum kind kind
         record_string(r, "port", log->peer->port);
 }
 
-/* One line, in one write. A full pipe is waited for a moment, then the record is lost. */
+/* One line, in one write. */
 static void log_to_stderr(const struct record *r, bool journal)
 {
     char line[RECORD_SIZE + sizeof "timesvc[2147483647]: \n"];
-    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     int length = journal ? snprintf(line, sizeof line, "<%d>%s\n",
                                     kinds[r->kind].priority, r->text) /* sd-daemon(3) */
                          : snprintf(line, sizeof line, "timesvc[%d]: %s\n", (int)getpid(),
                                     r->text);
-    if (poll(&room, 1, LOG_PATIENCE / (SECOND / 1000)) == 1 &&
-        write(STDERR_FILENO, line, (size_t)length) < 0)
+    if (write(STDERR_FILENO, line, (size_t)length) < 0)
         return; /* no place is left to complain in */
 }
 
-static void log_send(const struct log *log, const struct record *r)
+static void log_to_destination(const struct log *log, const struct record *r)
 {
     bool journal = log->to == JOURNAL;
 
@@ -928,6 +941,35 @@ static void log_send(const struct log *log, const struct record *r)
         log_to_stderr(r, journal);
     else
         syslog(kinds[r->kind].priority, "%s", r->text);
+}
+
+/* Interrupt, again and again, what blocks for so long (nanoseconds); 0 ends that. */
+static void log_interrupt_after(int64_t span)
+{
+    struct timeval every = {.tv_usec = (suseconds_t)(span / 1000)};
+    struct itimerval timer = {.it_interval = every, .it_value = every};
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void log_interrupted(int signal)
+{
+    (void)signal; /* that the call fails with EINTR is all there is to it */
+}
+
+/*
+ * Log a record, or lose it where the log takes none for LOG_PATIENCE: the peer is not to
+ * wait for our log. Of a log that did so once, only the last record is asked again.
+ */
+static void log_send(struct log *log, const struct record *r)
+{
+    int64_t began = monotonic_now();
+
+    if (log->stuck && r->kind != ENDED && r->kind != FAULTY)
+        return;
+    log_interrupt_after(LOG_PATIENCE);
+    log_to_destination(log, r);
+    log_interrupt_after(0);
+    log->stuck = monotonic_now() - began >= LOG_PATIENCE;
 }
 
 /* Choose where records go: the wish, as far as it does not lead to the peer. */
@@ -947,10 +989,11 @@ static void log_open(struct log *log, const struct launch *launch)
     log->stderr_is_free = launch->open[STDERR_FILENO] && !launch_stderr_is_peer(launch);
     log_direct(log, AUTO);
     openlog("timesvc", LOG_PID, LOG_DAEMON);
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = log_interrupted}, NULL);
 }
 
 /* A fault of ours, or of whoever configured us. */
-static void log_fault(const struct log *log, const char *what, const char *why)
+static void log_fault(struct log *log, const char *what, const char *why)
 {
     struct record r;
     char reason[RECORD_SIZE];
@@ -961,7 +1004,7 @@ static void log_fault(const struct log *log, const char *what, const char *why)
     log_send(log, &r);
 }
 
-static void log_connected(const struct log *log)
+static void log_connected(struct log *log)
 {
     struct record r;
 
@@ -975,7 +1018,7 @@ static void log_connected(const struct log *log)
 static void log_handled(void *context, const char *request, size_t length,
                         const char *reply)
 {
-    const struct log *log = context;
+    struct log *log = context;
     struct record r;
 
     record_begin(&r, log, REQUEST);
@@ -989,7 +1032,7 @@ static void log_handled(void *context, const char *request, size_t length,
 }
 
 /* The one record of a connection, and the fault if that is how it ended. */
-static void log_ended(const struct log *log, const struct connection *c)
+static void log_ended(struct log *log, const struct connection *c)
 {
     static const char *const endings[] = {
         [OPEN] = "open",   [BY_QUIT] = "quit",          [BY_EOF] = "eof",
@@ -1134,17 +1177,20 @@ static int options_print(const struct options *o)
  */
 
 static void connection_init(struct connection *c, const struct options *o,
-                            const struct launch *launch, struct log *log)
+                            const struct launch *launch, const sigset_t *caught,
+                            struct log *log)
 {
     c->protocol.time_reply = c->clock.reply;
     c->protocol.handled = o->verbosity == VERBOSE ? log_handled : NULL;
     c->protocol.context = log;
-    c->socket = S_ISSOCK(launch->file[STDOUT_FILENO].st_mode);
+    c->mode = launch->file[STDOUT_FILENO].st_mode;
     c->limit = o->limit;
     c->last_call = FOREVER;
     c->started = monotonic_now();
     clock_init(&c->clock, o->utc);
-    connection_catch_signals(c);
+    c->signals = signalfd(-1, caught, SFD_CLOEXEC);
+    if (c->signals < 0)
+        connection_fault(c, "signalfd");
 }
 
 int main(int argc, char **argv)
@@ -1154,7 +1200,9 @@ int main(int argc, char **argv)
     struct log log;
     struct options options;
     struct peer peer;
+    sigset_t caught;
 
+    signals_block(&caught);
     supervisor_take_connection();
     launch_look(&launch);
     log_open(&log, &launch);
@@ -1177,7 +1225,7 @@ int main(int argc, char **argv)
     peer_find(&peer);
     log.peer = &peer;
 
-    connection_init(&connection, &options, &launch, &log);
+    connection_init(&connection, &options, &launch, &caught, &log);
     log_connected(&log);
     connection_serve(&connection);
     connection_close(&connection);

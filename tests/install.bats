@@ -38,7 +38,8 @@ tree_state() {
 ./usr/share/doc/timesvc/xinetd.d/timesvc
 ./usr/share/man/man8/timesvc.8
 END
-    staged uninstall DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=255
+    # Meanwhile the machine has lost a compiler, and its systemd is older.
+    staged uninstall DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=252 MUSL_CC=no-such-compiler
     run -0 bash -c "cd '$root' && find . -type f"
     assert_output ./usr/sbin/other
     run -0 find "$root" -name '*timesvc*'
@@ -60,6 +61,9 @@ END
     run -0 systemd-analyze verify --man=no \
         "$BATS_TEST_TMPDIR/prefix/lib/systemd/system/timesvc.socket"
     assert_output ''
+    run -0 systemd-analyze verify --man=no \
+        "$BATS_TEST_TMPDIR/prefix/lib/systemd/system/timesvc@1.service"
+    assert_output ''
 }
 
 @test "only a systemd that knows PollLimit gets it" {
@@ -78,6 +82,9 @@ END
     run -0 make -C "$copy" MUSL_CC=no-such-compiler
     assert_output --partial 'timesvc-static was not built: there is no no-such-compiler'
     [ -x "$copy/timesvc" ] && [ ! -e "$copy/timesvc-static" ]
+    cp -r "$TREE"/{etc,timesvc.8,timesvc.socket,timesvc@.service,inetd.conf.example} "$copy"
+    run -0 make -C "$copy" install MUSL_CC=no-such-compiler DESTDIR="$copy/root"
+    run ! grep -r timesvc-static "$copy/root/usr/local/share/doc"
 }
 
 # make run, as SUPERVISOR: an ordinary user's, where we can become one.

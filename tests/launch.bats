@@ -113,7 +113,7 @@ tells() {
         assert_output --partial ' end=reset '
         run --separate-stderr bash -c 'yes TIME | { "$@"; echo $? >&2; } | head -n 1' \
             bash "${START[@]}" "$TIMESVC"
-        assert_regex "$stderr" '0$'
+        assert_regex "$stderr" $'\n0$'
     done
 }
 
@@ -205,6 +205,29 @@ tells() {
     run -78 --separate-stderr bash -c "exec '$TIMESVC' <&-"
     assert_regex "$stderr" 'fault reason=standard input or output is closed'
     run -78 --separate-stderr bash -c "exec '$TIMESVC' >&- <<<TIME"
+    assert_regex "$stderr" 'fault reason=standard input or output is closed'
+}
+
+@test "an error that the network reports is not ours, one of the system is" {
+    local error
+    for error in ECONNREFUSED ENOPROTOOPT EHOSTUNREACH ETIMEDOUT EACCES; do
+        START=(strace -D -qq -o /dev/null -e inject=sendto:error="$error":when=1)
+        launch 'send:TIME\r\n' eof --
+        assert_output --partial ' end=reset '
+    done
+    START=(strace -D -qq -o /dev/null -e inject=sendto:error=ENOBUFS:when=1)
+    launch --status 71 'send:TIME\r\n' eof --
+    assert_output --partial 'reason=write: '
+}
+
+@test "a reader of standard error that is gone does not change the exit status" {
+    run -0 bash -c "{ '$TIMESVC' --bogus </dev/null 2>&3; echo \$? >&4; } 3>&1 4>&2 | :"
+    assert_output 64
+}
+
+@test "a LISTEN_FDS descriptor that is not open ends with 78" {
+    run -78 --separate-stderr bash -c \
+        "LISTEN_FDS=1 LISTEN_PID=\$\$ exec '$TIMESVC' </dev/null 3<&-"
     assert_regex "$stderr" 'fault reason=standard input or output is closed'
 }
 
