@@ -115,6 +115,11 @@ load helpers
     assert_output --partial ' end=terminated '
 }
 
+@test "a signal during the drain leaves it what is left of a second" {
+    launch 'send:QUIT\r\n' eof signal:TERM exits after:0.5 within:1 --
+    assert_output --partial ' end=quit '
+}
+
 @test "a signal ends the conversation with a client that reads nothing" {
     launch deaf:10000000 signal:TERM exits within:1 --
     assert_output --partial ' end=terminated '
@@ -134,6 +139,7 @@ load helpers
     # The program is held up for 0.5 s between the request and its reply.
     START=(strace -D -qq -o /dev/null -e inject=ppoll:delay_enter=500000:when=2)
     launch 'send:TIME' quiet:0.1 signal:TERM 'expect:JAM %T' eof --
+    launch 'send:TIME' quiet:0.1 'send:\r\n' signal:TERM 'expect:JAM %T\r\n' eof --
     launch 'send:QUIT' quiet:0.1 signal:TERM eof --
     assert_output --partial ' end=quit '
 }
