@@ -82,8 +82,7 @@
 #define RECORD_SIZE  512               /* of a log record's text */
 
 /*
- * ---- Protocol: bytes in, bytes out
- * ------------------------------------------------------
+ * ---- Protocol: bytes in, bytes out ------------------------------------------------
  *
  * Pure: no I/O, no clock of its own. What has come of the current request is one state.
  */
@@ -272,8 +271,7 @@ static void protocol_end(struct protocol *p, struct output *out)
 }
 
 /*
- * ---- Clock: the reply to TIME, and time spans
- * --------------------------------------------
+ * ---- Clock: the reply to TIME, and time spans -------------------------------------
  */
 
 struct clock {
@@ -329,8 +327,7 @@ static const struct timespec *time_left(int64_t deadline, struct timespec *left)
 }
 
 /*
- * ---- Connection: from the first byte to the FIN
- * ------------------------------------------
+ * ---- Connection: from the first byte to the FIN -----------------------------------
  *
  * On standard input and output: a TCP socket, a socketpair, pipes, files, a terminal.
  * These may be shared with other processes, so their O_NONBLOCK is left as found: a read
@@ -377,8 +374,7 @@ static void connection_fault(struct connection *c, const char *call)
 
 /*
  * A read or write failed: by the peer or the network, or by us? On a socket nearly every
- * errno is theirs (tcp(7): ICMP errors are passed on); a terminal that hangs up gives
- * EIO.
+ * errno is theirs (tcp(7) passes ICMP errors on); a terminal that hangs up gives EIO.
  */
 static void connection_broken(struct connection *c, const char *call)
 {
@@ -443,8 +439,7 @@ static enum wake connection_wait(struct connection *c, int fd, short events,
     }
 }
 
-/* Write what standard output takes without blocking: like write(2), EAGAIN for nothing.
- */
+/* Write what standard output takes without blocking; like write(2), EAGAIN for none. */
 static ssize_t connection_write(const struct connection *c, const char *bytes,
                                 size_t length)
 {
@@ -523,8 +518,7 @@ static void connection_read(struct connection *c)
     }
 }
 
-/* A signal came between TIME or QUIT and the look whether its terminator is there, too.
- */
+/* A signal came before the look whether the terminator of TIME or QUIT is there, too. */
 static void connection_last_tail(struct connection *c)
 {
     if (connection_wait(c, STDIN_FILENO, POLLIN, 0) == READY)
@@ -589,8 +583,7 @@ static void connection_close(struct connection *c)
 }
 
 /*
- * ---- Supervisor: who started us, what we were given, who the peer is
- * ----------------------
+ * ---- Supervisor: who started us, what we were given, who the peer is --------------
  */
 
 enum kind { CONNECTED, REQUEST, REPLY, ENDED, FAULTY };
@@ -695,8 +688,7 @@ static void supervisor_take_connection(void)
 {
     int fd = supervisor_descriptor();
 
-    /* A descriptor that was promised but is not open leaves us none: see launch_misuse.
-     */
+    /* A descriptor promised but not open leaves us none: see launch_misuse. */
     if (fd != STDIN_FILENO && (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0))
         close(STDIN_FILENO);
     /* close_range(2) by number: musl has no wrapper. Before Linux 5.9 leaks stay open,
@@ -723,8 +715,7 @@ static bool launch_same(const struct launch *l, int a, int b)
            l->file[a].st_ino == l->file[b].st_ino;
 }
 
-/* Standard error is the peer's, as inetd(8) leaves it. On a terminal the peer is at home.
- */
+/* Standard error is the peer's, as under inetd(8). A terminal's peer is at home. */
 static bool launch_stderr_is_peer(const struct launch *l)
 {
     return (launch_same(l, STDERR_FILENO, STDIN_FILENO) ||
@@ -845,8 +836,7 @@ static void peer_find(struct peer *peer)
 }
 
 /*
- * ---- Log: one record a connection, never to the peer
- * --------------------------------------
+ * ---- Log: one record a connection, never to the peer ------------------------------
  */
 
 enum destination { AUTO, JOURNAL, SYSLOG, STDERR, DESTINATIONS };
@@ -962,10 +952,9 @@ static void log_interrupted(int signal)
  */
 static void log_send(struct log *log, const struct record *r)
 {
-    int64_t began = monotonic_now();
-
     if (log->stuck && r->kind != ENDED && r->kind != FAULTY)
         return;
+    int64_t began = monotonic_now();
     log_interrupt_after(LOG_PATIENCE);
     log_to_destination(log, r);
     log_interrupt_after(0);
@@ -1060,8 +1049,7 @@ static void log_ended(struct log *log, const struct connection *c)
 }
 
 /*
- * ---- Options
- * ------------------------------------------------------------------------------
+ * ---- Options ----------------------------------------------------------------------
  */
 
 #define ARGUMENTS_MAX 32
@@ -1172,8 +1160,7 @@ static int options_print(const struct options *o)
 }
 
 /*
- * ---- Main
- * ---------------------------------------------------------------------------------
+ * ---- Main -------------------------------------------------------------------------
  */
 
 static void connection_init(struct connection *c, const struct options *o,

@@ -5,6 +5,7 @@ load helpers
 
 teardown() {
     stop_serving
+    [ -z "${COPY:-}" ] || rm -r "$COPY"
 }
 
 # staged GOAL [VARIABLE=VALUE...]: make, which has to succeed.
@@ -112,7 +113,6 @@ copy_tree() {
     run -0 bash -c "printf 'TIME\r\nQUIT\r\n' | nc -N 127.0.0.1 $port"
     assert_output --regexp '^JAM '
     retry grep -q 'ended peer=127.0.0.1 .* end=quit' "$log"
-    rm -r "$COPY"
 }
 
 @test "make run says so when the port is taken" {
