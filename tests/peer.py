@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """A peer that talks to timesvc by a script, byte for byte, and waits for nothing forever.
 
-usage: peer.py connect PORT STEP...
+usage: peer.py connect [HOST:]PORT STEP...
        peer.py launch [--over tcp|tcp6|mapped|unix|pipes|listener|datagrams]
                       [--stderr peer|closed|pipe] [--status N] [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
 
-connect talks to what listens on 127.0.0.1. launch is a supervisor in small: it starts the
-program on a connection of its own, talks to it, expects it to exit (with status 0 unless told
-otherwise), and prints what it wrote to standard error.
+connect talks to what listens on the host, or 127.0.0.1. launch is a supervisor in small: it
+starts the program on a connection of its own, talks to it, expects it to exit (with status 0
+unless told otherwise), and prints what it wrote to standard error.
 
 Steps, done in order; the first that fails ends the script with status 1:
 
@@ -300,7 +300,8 @@ def main():
     how, words = sys.argv[1], sys.argv[2:]
     if how == 'launch':
         return launch(words)
-    with socket.create_connection(('127.0.0.1', int(words[0])), PATIENCE) as ours:
+    host, _, port = words[0].rpartition(':')
+    with socket.create_connection((host or '127.0.0.1', int(port)), PATIENCE) as ours:
         return play(Peer(ours, ours), words[1:])
 
 
