@@ -10,7 +10,7 @@ set -eu
 packages='
 build   gcc libc6-dev make libsystemd-dev musl-tools
 run     systemd netcat-openbsd
-test    bats bats-assert bats-support parallel python3 ucspi-tcp tzdata iproute2 strace
+test    bats bats-assert bats-support parallel python3 ucspi-tcp tzdata iproute2 strace tshark
 lint    clang clang-format clang-tidy cppcheck shellcheck mandoc
 '
 
