@@ -59,7 +59,7 @@ lint: all
 	@tests/lint
 
 clean:
-	rm -f timesvc timesvc-static
+	rm -rf timesvc timesvc-static tests/.superservers tests/.roots
 
 # Units, catalog and the rest get the path of the programs as they are installed. A drop-in
 # lifts the limit that systemd has since 255 and that older ones would warn about.
@@ -95,7 +95,7 @@ install: all
 	$(AT_HOME) etc/xinetd.d/timesvc | install -m 644 /dev/stdin $(DESTDIR)$(DOCDIR)/xinetd.d/timesvc
 ifneq ($(LIVE),)
 	systemd-sysusers timesvc.conf
-	sysctl --quiet --load=$(LIBDIR)/sysctl.d/timesvc.conf
+	/lib/systemd/systemd-sysctl $(LIBDIR)/sysctl.d/timesvc.conf
 	journalctl --quiet --update-catalog
 	systemctl daemon-reload
 endif

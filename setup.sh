@@ -2,45 +2,97 @@
 # Install the Debian packages that timesvc is built, run and tested with; nothing is done, and
 # nothing said, where all are there. Works as root or through sudo.
 #
-#     ./setup.sh          to build, run and test
-#     ./setup.sh lint     to check the sources, too
+#     ./setup.sh          to build and run
+#     ./setup.sh test     to test, too
+#     ./setup.sh lint     to test, and check the sources
 set -eu
+cd "$(dirname "$0")"
 
 # The one list: what for, then the packages.
 packages='
 build   gcc libc6-dev make libsystemd-dev musl-tools
 run     systemd netcat-openbsd
-test    bats bats-assert bats-support parallel python3 ucspi-tcp tzdata iproute2 strace tshark
+test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace tshark
+test    ucspi-tcp ipsvd tcputils s6 socat ncat
+test    netcat-traditional busybox inetutils-telnet
+test    libbsd0 libcap2 libevent-2.1-7 libselinux1 libtirpc3 libwrap0
+test    mmdebstrap systemd-container
 lint    clang clang-format clang-tidy cppcheck shellcheck mandoc
 '
+# Superservers cannot be installed side by side, and installing starts them: they are only
+# unpacked. The libraries that they need are in the list above.
+unpacked='xinetd openbsd-inetd inetutils-inetd rlinetd'
+# The Debian releases whose systemd is booted in a container, as root.
+releases='bookworm trixie'
 
-if [ $# -gt 1 ] || { [ $# -eq 1 ] && [ "$1" != lint ]; }; then
-    echo "usage: $0 [lint]" >&2
-    exit 64
-fi
-purposes="build|run|test${1:+|$1}"
-
-missing=
-for package in $(echo "$packages" | awk -v purposes="^($purposes)$" \
-    '$1 ~ purposes { for (i = 2; i <= NF; i++) print $i }'); do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
-    [ "$status" = installed ] || missing="$missing $package"
-done
-[ -n "$missing" ] || exit 0
-
-echo "Installing:$missing"
-as_root=
-if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || { echo "$0: become root first, or install sudo" >&2; exit 1; }
-    as_root=sudo
-fi
+case ${1:-} in
+    '') purposes='build|run' ;;
+    test) purposes='build|run|test' ;;
+    lint) purposes='build|run|test|lint' ;;
+    *)
+        echo "usage: $0 [test|lint]" >&2
+        exit 64
+        ;;
+esac
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# The list of packages is read apart, so that a name is one word for apt-get.
-for step in 'update' "install -y --no-install-recommends$missing"; do
-    # shellcheck disable=SC2086 # the words of a step are apt-get's arguments
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get $step >"$log" 2>&1 </dev/null || {
+
+# quietly COMMAND...: what it says matters only where it fails.
+quietly() {
+    "$@" >"$log" 2>&1 </dev/null || {
         cat "$log" >&2
         exit 1
     }
+}
+
+# As root, where we are not.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        quietly "$@"
+    else
+        command -v sudo >/dev/null || { echo "$0: become root first, or install sudo" >&2; exit 1; }
+        quietly sudo "$@"
+    fi
+}
+
+# listed PURPOSES: the packages that are for one of these.
+listed() {
+    echo "$packages" | awk -v purposes="^($1)$" \
+        '$1 ~ purposes { for (i = 2; i <= NF; i++) print $i }'
+}
+
+missing=
+for package in $(listed "$purposes"); do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
+    [ "$status" = installed ] || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    echo "Installing:$missing"
+    as_root apt-get update
+    # shellcheck disable=SC2086 # each word is a package
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+fi
+[ $# -gt 0 ] || exit 0
+
+here=tests/.superservers
+for package in $unpacked; do
+    [ ! -e "$here/$package" ] || continue
+    echo "Unpacking $package"
+    mkdir -p "$here"
+    (cd "$here" && quietly apt-get download "$package")
+    quietly dpkg -x "$here/$package"_*.deb "$here/part"
+    mv "$here/part" "$here/$package"
+    rm "$here/$package"_*.deb
+done
+
+# Only root boots them.
+[ "$(id -u)" -eq 0 ] || exit 0
+mkdir -p tests/.roots
+for release in $releases; do
+    [ ! -e "tests/.roots/$release.tar" ] || continue
+    echo "Making a root directory of Debian $release"
+    quietly mmdebstrap --variant=minbase \
+        --include="systemd-sysv iproute2 $(listed 'build|run' | tr '\n' ' ')" \
+        "$release" "tests/.roots/$release.part.tar"
+    mv "tests/.roots/$release.part.tar" "tests/.roots/$release.tar"
 done

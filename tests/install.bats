@@ -136,7 +136,7 @@ copy_tree() {
 }
 
 @test "the setup script is silent where nothing is missing, and refuses what it does not know" {
-    run -0 "$TREE/setup.sh"
+    run -0 "$TREE/setup.sh" test
     assert_output ''
     run -64 "$TREE/setup.sh" everything
 }

@@ -3,12 +3,11 @@
 
 load helpers
 
-# in_journal COMMAND...: run it beside a journald of its own, in a mount namespace where /run
-# is private; standard error of what it starts may lead to that journal.
+# in_journal COMMAND...: run it beside a journald of its own; standard error of what it starts
+# may lead to that journal.
 in_journal() {
-    skip_unless_root 'mounts a private /run'
-    unshare --mount true || skip 'no private mounts, as in a chroot that is no mount point'
-    run --separate-stderr unshare --mount "$TESTS/journal" "$@"
+    skip_unless_root 'starts a journald in a mount namespace'
+    run --separate-stderr "$TESTS/isolated" "$TESTS/journal" "$@"
 }
 
 # --- Standard error

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The client of the original system: no terminators, one receive a request.
 
-usage: original_client.py PORT
+usage: original_client.py HOST PORT
 
 Sends TIME, FOO, TIME, QUIT; prints what each receive brought, and that the server closed first.
 """
@@ -10,7 +10,7 @@ import sys
 
 
 def main():
-    with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as server:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as server:
         server.settimeout(10)
         for request in (b'TIME', b'FOO', b'TIME', b'QUIT'):
             server.sendall(request)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """A peer that talks to timesvc by a script, byte for byte, and waits for nothing forever.
 
-usage: peer.py connect [HOST:]PORT STEP...
+usage: peer.py connect ADDRESS STEP...
        peer.py launch [--over tcp|tcp6|mapped|unix|pipes|listener|datagrams]
                       [--stderr peer|closed|pipe] [--status N] [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
 
-connect talks to what listens on the host, or 127.0.0.1. launch is a supervisor in small: it
+connect talks to what listens at HOST:PORT, or at a path. launch is a supervisor in small: it
 starts the program on a connection of its own, talks to it, expects it to exit (with status 0
 unless told otherwise), and prints what it wrote to standard error.
 
@@ -14,11 +14,13 @@ Steps, done in order; the first that fails ends the script with status 1:
   send:BYTES        send, with \\r \\n \\0 \\xHH; send:BYTES*COUNT repeats
   dribble:BYTES     send them one at a time, each in a segment of its own
   expect:BYTES      receive just these; %T stands for a time hh:mm:ss
+  maybe:BYTES       receive just these, or the end
   quiet:SECONDS     receive nothing for so long
   after:SECONDS     no less than so long has gone by since the step before the last began
   within:SECONDS    ... no more
   half-close        end our output
   eof               receive the end of input, and nothing before it
+  run:COMMAND       meanwhile run it, by bash; it has to succeed
   reset             abort the connection (RST)
   deaf:COUNT        send COUNT requests, or as many as are taken, and read no reply
   stale:SECONDS     send a batch, read nothing for so long, then read every reply: the last
@@ -84,7 +86,7 @@ class Peer:
         except ConnectionResetError as error:
             raise Failure('the connection was reset') from error
 
-    def do_expect(self, text):
+    def do_expect(self, text, or_end=False):
         pattern = re.escape(unescape(text)).replace(b'%T', rb'[0-2]\d:[0-5]\d:[0-6]\d')
         wanted = len(unescape(text)) + 6 * text.count('%T')  # hh:mm:ss is 6 longer than %T
         got = b''
@@ -93,8 +95,11 @@ class Peer:
             if not some:
                 break
             got += some
-        if not re.fullmatch(pattern, got):
+        if not re.fullmatch(pattern, got) and not (or_end and some == got == b''):
             raise Failure(f'got {got!r}')
+
+    def do_maybe(self, text):
+        self.do_expect(text, or_end=True)
 
     def do_quiet(self, seconds):
         got = self.receive(4096, float(seconds))
@@ -158,6 +163,10 @@ class Peer:
             self.sink.shutdown(socket.SHUT_WR)
         else:
             self.sink.close()
+
+    def do_run(self, command):
+        if subprocess.run(['bash', '-c', command], check=False).returncode != 0:
+            raise Failure('it failed')
 
     def do_reset(self):
         self.sink.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
@@ -296,12 +305,20 @@ def launch(words):
     return failed
 
 
+def connect(address):
+    if address.startswith('/'):
+        ours = socket.socket(socket.AF_UNIX)
+        ours.connect(address)
+        return ours
+    host, _, port = address.rpartition(':')
+    return socket.create_connection((host.strip('[]'), int(port)), PATIENCE)
+
+
 def main():
     how, words = sys.argv[1], sys.argv[2:]
     if how == 'launch':
         return launch(words)
-    host, _, port = words[0].rpartition(':')
-    with socket.create_connection((host or '127.0.0.1', int(port)), PATIENCE) as ours:
+    with connect(words[0]) as ours:
         return play(Peer(ours, ours), words[1:])
 
 

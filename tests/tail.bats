@@ -3,14 +3,6 @@
 
 load helpers
 
-setup_file() {
-    has_no_port || serve
-}
-
-teardown_file() {
-    stop_serving
-}
-
 @test "TIME without a terminator is answered at once, without one" {
     converse 'send:TIME' 'expect:JAM %T' within:0.7 quiet:1.2 'send:QUIT' eof
 }
@@ -86,15 +78,15 @@ teardown_file() {
 }
 
 @test "a tail at the end of input is handled at once" {
-    converse 'send:TIME' half-close 'expect:JAM %T' eof
-    converse 'send:FOO' half-close 'expect:Invalid request' within:0.7 eof
-    converse 'send:TIME\r\nTI' half-close 'expect:JAM %T\r\nInvalid request' within:0.7 eof
+    converse 'send:TIME' half-close "$(last 'JAM %T')" eof
+    converse 'send:FOO' half-close "$(last 'Invalid request')" within:0.7 eof
+    converse 'send:TIME\r\nTI' half-close "$(last 'JAM %T\r\nInvalid request')" within:0.7 eof
 }
 
 @test "a CR at the end of input is no terminator" {
-    converse 'send:TIME\r' half-close 'expect:Invalid request' eof
-    converse 'send:TIME' 'expect:JAM %T' 'send:\r' half-close 'expect:Invalid request' eof
-    converse 'send:QUIT\r' half-close 'expect:Invalid request' eof
+    converse 'send:TIME\r' half-close "$(last 'Invalid request')" eof
+    converse 'send:TIME' 'expect:JAM %T' 'send:\r' half-close "$(last 'Invalid request')" eof
+    converse 'send:QUIT\r' half-close "$(last 'Invalid request')" eof
 }
 
 @test "an owed terminator that never comes is not sent at the end of input" {

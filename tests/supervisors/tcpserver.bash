@@ -1,4 +1,4 @@
 # tcpserver of ucspi-tcp: -v reports each exit status.
 supervise() {
-    leash tcpserver -v -RHl0 127.0.0.1 "$@"
+    leash tcpserver -v -RHl0 "${1%:*}" "${1##*:}" "${@:2}"
 }

@@ -1,0 +1,68 @@
+# A real systemd, that of Debian $RELEASE, booted in a container, with timesvc installed in it
+# as a user would. For `under`, inside `isolated`: the tests run outside the container, in
+# another network namespace, and find $LEADER, the container's process 1.
+
+# inside COMMAND...: run it in the container.
+inside() {
+    nsenter --target "$LEADER" --all -- env -i LC_ALL=C \
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
+
+# The container's process 1 is the child of nspawn. Its number goes to LEADER.
+find_leader() {
+    LEADER=$(<"/proc/$SERVER/task/$SERVER/children")
+    LEADER=${LEADER%% *}
+    [ -n "$LEADER" ]
+}
+
+booted() {
+    [[ $(inside systemctl is-system-running 2>/dev/null) =~ running|degraded ]]
+}
+
+# Boot $SCRATCH/root. An uninitialized machine-id means a first boot.
+boot() {
+    rm -f "$SCRATCH/root/etc/machine-id"
+    echo uninitialized >"$SCRATCH/root/etc/machine-id"
+    systemd-nspawn --quiet --boot --directory="$SCRATCH/root" \
+        --machine="timesvc-$RELEASE" --private-network --register=no --keep-unit --console=pipe \
+        --link-journal=no >"$SERVER_LOG" 2>&1 3>&- </dev/null &
+    SERVER=$!
+    retry find_leader
+    retry booted
+}
+
+# A cable between us and the container, with both families, and another address of ours.
+lay_cable() {
+    ip link add timesvc type veth peer name host0 netns "$LEADER"
+    ip address add 10.45.0.1/24 dev timesvc
+    ip address add 10.45.0.3/24 dev timesvc
+    ip address add fd45::1/64 dev timesvc nodad
+    ip link set timesvc up
+    inside ip address add 10.45.0.2/24 dev host0
+    inside ip address add fd45::2/64 dev host0 nodad
+    inside ip link set host0 up
+    inside ip link set lo up
+    export HOST=10.45.0.2 HOST6=fd45::2 PORT=45000 ADDRESS=10.45.0.2:45000
+    export SOURCE=10.45.0.1 OTHER_SOURCE=10.45.0.3
+}
+
+start() {
+    mkdir -p "$SCRATCH/root/"
+    tar -xf "$TESTS/.roots/$RELEASE.tar" -C "$SCRATCH/root"
+    mkdir "$SCRATCH/root/root/timesvc"
+    tar -c -C "$TREE" --exclude=.git --exclude=./tests --exclude=./timesvc \
+        --exclude=./timesvc-static . | tar -x --no-same-owner -C "$SCRATCH/root/root/timesvc"
+    boot
+    lay_cable
+    inside make -C /root/timesvc install >"$SCRATCH/install.log" 2>&1 ||
+        { cat "$SCRATCH/install.log"; return 1; }
+    inside systemctl --quiet enable --now timesvc.socket
+    export LEADER
+}
+
+# An orderly shutdown would take longer than it teaches: nspawn ends it all.
+stop_serving() {
+    [ -n "${SERVER:-}" ] || return 0
+    kill -KILL "$LEADER" "$SERVER" 2>/dev/null || true
+    wait "$SERVER" 2>/dev/null || true
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env bats
+# A burst of connections, against the shipped configuration or, where there is none, the
+# supervisor as it is. Run under every supervisor, and beside nothing else.
+
+load helpers
+
+@test "within two seconds of a flood of 3000 connections an ordinary client is answered" {
+    run "$TESTS/flood.py" burst "$ADDRESS" 3000 500 \
+        close reset close quit close quit close quit close quit
+    assert_success
+    echo "# $SUPERVISOR: $output" >&3
+    converse 'send:TIME\r\n' 'expect:JAM %T\r\n' within:2 'send:QUIT\r\n' eof
+    report flood survives
+}

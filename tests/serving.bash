@@ -1,0 +1,93 @@
+# Start a supervisor with the program, and end it: for the tests and for `under`.
+
+TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TREE=$(dirname "$TESTS")
+TIMESVC=${TIMESVC:-$TREE/timesvc}
+
+# retry COMMAND...: until it succeeds, for ten seconds at most.
+retry() {
+    local deadline=$((SECONDS + 10))
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.02
+    done
+}
+
+# listens PID ADDRESS: the process owns a socket that listens there. That the address answers
+# would not say whose it is, and would count as a connection.
+listens() {
+    local inodes
+    case $2 in
+        /*) inodes=$(awk -v path="$2" '$8 == path && $4 == "00010000" { print $7 }' /proc/net/unix) ;;
+        *)
+            inodes=$(awk -v port="$(printf ':%04X$' "${2##*:}")" \
+                '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp /proc/net/tcp6)
+            ;;
+    esac
+    [ -n "$inodes" ] && find "/proc/$1/fd" -printf '%l\n' 2>/dev/null |
+        grep -qxF "$(awk '{ print "socket:[" $1 "]" }' <<<"$inodes")"
+}
+
+# leash COMMAND...: become the command, which gets SIGTERM if the shell that started us dies.
+leash() {
+    exec setpriv --pdeathsig TERM "$@"
+}
+
+# choose_address: a port of the supervisor's own. A file in supervisors/ may choose otherwise.
+choose_address() {
+    export HOST=127.0.0.1
+    export PORT=$((RANDOM % 10000 + 20000))
+    export ADDRESS=$HOST:$PORT
+}
+
+# serve: start $SUPERVISOR with the program, at $ADDRESS, with files in $SCRATCH.
+serve() {
+    SCRATCH=${SCRATCH:-$BATS_FILE_TMPDIR}
+    SERVER_LOG=$(mktemp "$SCRATCH/server.XXXXXX")
+    # shellcheck source=tests/supervisors/tcpserver.bash
+    source "$TESTS/supervisors/$SUPERVISOR.bash"
+    start
+    export SERVER_LOG SERVER
+}
+
+# start: what a file in supervisors/ need not know. Who binds a port has it, so a
+# taken one is noticed, and another tried.
+start() {
+    local try
+    for try in {1..20}; do
+        choose_address
+        (supervise "$ADDRESS" "$TIMESVC") >"$SERVER_LOG" 2>&1 3>&- &
+        SERVER=$!
+        until listens "$SERVER" "$ADDRESS"; do
+            kill -0 "$SERVER" 2>/dev/null || continue 2
+            sleep 0.01
+        done
+        return
+    done
+    echo "no free address after $try tries" >&2
+    cat "$SERVER_LOG" >&2
+    return 1
+}
+
+# End what serve started.
+stop_serving() {
+    [ -n "${SERVER:-}" ] || return 0
+    kill "$SERVER" 2>/dev/null || true
+    wait "$SERVER" 2>/dev/null || true
+}
+
+# shipped: install timesvc as a user would, with the programs where the shipped files name
+# them, and those below $SHIPPED. Only inside `isolated`: it mounts.
+shipped() {
+    make -C "$TREE" install DESTDIR="$SCRATCH/installed" >"$SCRATCH/install.log"
+    mount --bind "$SCRATCH/installed/usr/local/sbin" /usr/local/sbin
+    export SHIPPED=$SCRATCH/installed/usr/local/share/doc/timesvc
+    export HOST=127.0.0.1 PORT=45000 ADDRESS=127.0.0.1:45000
+}
+
+# superserver PACKAGE NAME ARGUMENT...: become one of those that setup.sh has unpacked, not installed.
+superserver() {
+    local root=$TESTS/.superservers/$1 lib
+    lib=$root/usr/lib/$(gcc -print-multiarch)
+    leash env LD_LIBRARY_PATH="$lib" "$root/usr/sbin/$2" "${@:3}"
+}

@@ -1,0 +1,4 @@
+# tcpsvd of ipsvd.
+supervise() {
+    leash tcpsvd -v -l localhost "${1%:*}" "${1##*:}" "${@:2}"
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# What a real systemd does with the shipped units, installed and enabled as the README says.
+# Run in a network namespace beside the container's, and beside nothing else.
+
+load helpers
+source "$TESTS/container.bash"
+
+setup_file() {
+    export BATS_NO_PARALLELIZE_WITHIN_FILE=true
+    export -f inside
+}
+
+teardown() {
+    # What a test added to the service is taken away again.
+    if [ -e "$SCRATCH/root/etc/systemd/system/timesvc@.service.d" ]; then
+        rm -r "$SCRATCH/root/etc/systemd/system/timesvc@.service.d"
+        inside systemctl daemon-reload
+    fi
+}
+
+JAM='JAM [0-2][0-9]:[0-5][0-9]:[0-6][0-9]'
+
+# instances: those that systemd knows of, in whatever state.
+instances() {
+    inside systemctl list-units --all --plain --no-legend 'timesvc@*' | awk '{ print $1 }'
+}
+
+no_instance() {
+    [ -z "$(instances)" ]
+}
+
+# ended WORD: how many conversations have a record that they ended so.
+ended() {
+    inside journalctl --no-pager --output=cat --identifier=timesvc | grep -c " end=$1 "
+}
+
+# messages_about UNIT: what systemd itself has said about it.
+messages_about() {
+    inside journalctl --no-pager --output=cat _PID=1 "UNIT=$1"
+}
+
+@test "systemd has no complaint about the units" {
+    run -0 inside systemctl is-enabled timesvc.socket
+    inside journalctl --no-pager --output=cat --priority=warning _PID=1 >"$BATS_TEST_TMPDIR/warnings"
+    run ! grep -E 'timesvc|poll-limit' "$BATS_TEST_TMPDIR/warnings"
+}
+
+@test "nc is answered over IPv4 and IPv6" {
+    local host
+    for host in "$HOST" "$HOST6"; do
+        run -0 bash -c "printf 'TIME\r\nQUIT\r\n' | nc -N $host 45000"
+        assert_output --regexp "^$JAM"
+    done
+}
+
+# journal_has TEXT: a record of timesvc's has it among its fields; it goes to $output.
+journal_has() {
+    output=$(inside journalctl --output=json --identifier=timesvc |
+        "$TESTS/journal_fields.py" | grep -F "$1")
+}
+
+@test "the journal has the peer's address, and each other field of the record" {
+    "$TESTS/peer.py" connect "$ADDRESS" 'send:FOO\r\n\r\nTIME\r\n' \
+        'expect:Invalid request\r\nInvalid request\r\nJAM %T\r\n' half-close eof
+    retry journal_has ' TIMESVC_INVALID=2 '
+    assert_output --regexp '^6 c105066b50794c4f818e0a165c558908 ended peer=10\.45\.0\.1 .* TIMESVC_END=eof TIMESVC_INVALID=2 TIMESVC_PEER=10\.45\.0\.1 TIMESVC_PORT=[0-9]+ TIMESVC_RECEIVED=13 TIMESVC_REQUESTS=3 TIMESVC_SECONDS=[0-9.]+ TIMESVC_SENT=48$'
+    "$TESTS/peer.py" connect "[$HOST6]:45000" 'send:QUIT\r\n' eof
+    retry journal_has ' TIMESVC_PEER=fd45::1 '
+}
+
+@test "500 connections of every ending leave no instance behind" {
+    mkdir "$SCRATCH/root/etc/systemd/system/timesvc@.service.d"
+    printf '[Service]\nExecStart=\nExecStart=/usr/local/sbin/timesvc -t 1\n' \
+        >"$SCRATCH/root/etc/systemd/system/timesvc@.service.d/impatient.conf"
+    inside systemctl daemon-reload
+    local ending word before
+    for ending in quit/quit eof/eof abort/reset wait/idle; do
+        word=${ending#*/}
+        before=$(ended "$word") || true
+        run -0 "$TESTS/flood.py" burst "$ADDRESS" 500 100 "${ending%/*}"
+        assert_output --partial '500 answered'
+        retry no_instance
+        assert_equal "$(($(ended "$word") - before))" 500
+    done
+    run -0 inside systemctl list-units --failed --plain --no-legend 'timesvc*'
+    assert_output ''
+}
+
+@test "stopping an instance closes its conversation cleanly" {
+    local instance
+    "$TESTS/peer.py" connect "$ADDRESS" 'send:TIME' 'expect:JAM %T' \
+        "run:inside systemctl list-units --plain --no-legend 'timesvc@*' >'$BATS_TEST_TMPDIR/list'
+         inside systemctl stop 'timesvc@*'" eof within:3
+    read -r instance _ <"$BATS_TEST_TMPDIR/list"
+    run -0 messages_about "$instance"
+    assert_output --partial 'Deactivated successfully.'
+    refute_output --partial 'status='
+    retry no_instance
+    run -0 inside journalctl --no-pager --output=cat "_SYSTEMD_UNIT=$instance"
+    assert_output --partial ' end=terminated '
+}
+
+@test "restarting the socket unit leaves a live conversation alone" {
+    converse 'send:TIME' 'expect:JAM %T' 'run:inside systemctl restart timesvc.socket' \
+        'send:\r\nTIME\r\n' 'expect:\r\nJAM %T\r\n' 'send:QUIT\r\n' eof
+    converse 'send:TIME\r\n' 'expect:JAM %T\r\n'
+}
+
+@test "installing the files anew leaves a live conversation alone" {
+    converse 'send:TIME' 'expect:JAM %T' 'run:inside make -C /root/timesvc -s install' \
+        'send:\r\nTIME\r\n' 'expect:\r\nJAM %T\r\n' 'send:QUIT\r\n' eof
+    converse 'send:TIME\r\n' 'expect:JAM %T\r\n'
+}
+
+@test "a socket unit with Accept=no is told so in the journal" {
+    inside bash -c 'cd /run/systemd/system
+        printf "[Socket]\nListenStream=45001\n" >mistaken.socket
+        printf "[Service]\nExecStart=/usr/local/sbin/timesvc\nStandardInput=socket\n" >mistaken.service
+        systemctl daemon-reload; systemctl start mistaken.socket'
+    nc -z "$HOST" 45001
+    retry journal_has 'fault reason=standard input is a listening socket: set Accept=yes (systemd)'
+    assert_output --regexp '^3 '
+    retry grep -q 'status=78' <(messages_about mistaken.service)
+    inside systemctl stop mistaken.socket
+}
+
+@test "more connections than PollLimit lets through are not slowed down" {
+    # Those beyond the source's share are refused at once, which takes no time.
+    run -0 "$TESTS/flood.py" hold "$ADDRESS" 128 "$SOURCE" \
+        timeout 3 "$TESTS/flood.py" burst "$ADDRESS" 600 100 quit
+    assert_line --index 0 '128 answered'
+}
