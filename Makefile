@@ -35,6 +35,7 @@ help:
 	@echo 'make               build $(PROGRAMS)'
 	@echo 'make run           serve port 45000 until Ctrl-C (PORT= for another)'
 	@echo 'make test          run the test suite; make test TESTS=tests/wire.bats for one file'
+	@echo 'make support-table  put what the last test run found into the README'
 	@echo 'make lint          check the sources with every analyser'
 	@echo 'make install       install below PREFIX=/usr/local (DESTDIR= to stage)'
 	@echo 'make uninstall     remove what install put there'
@@ -55,11 +56,15 @@ run: timesvc
 test: all
 	@tests/run $(TESTS)
 
+# From the last whole run of the tests.
+support-table:
+	@tests/support-table README.md
+
 lint: all
 	@tests/lint
 
 clean:
-	rm -rf timesvc timesvc-static tests/.superservers tests/.roots
+	rm -rf timesvc timesvc-static tests/.superservers tests/.roots tests/.support
 
 # Units, catalog and the rest get the path of the programs as they are installed. A drop-in
 # lifts the limit that systemd has since 255 and that older ones would warn about.
@@ -117,4 +122,4 @@ ifneq ($(LIVE),)
 	-systemctl daemon-reload
 endif
 
-.PHONY: all help run test lint clean install uninstall
+.PHONY: all help run test support-table lint clean install uninstall

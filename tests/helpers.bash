@@ -15,7 +15,7 @@ skip_unless_root() {
 
 # report COLUMN VALUE: what this run found out about the supervisor, for the support table.
 report() {
-    [ -z "${SUPPORT:-}" ] || echo "$2" >"$SUPPORT/$SUPERVISOR.$1"
+    [ -z "${SUPPORT:-}" ] || echo "$2" >>"$SUPPORT/$SUPERVISOR.$1"
 }
 
 has_no_port() {
@@ -26,7 +26,10 @@ has_no_port() {
 converse() {
     local before=()
     # It stalls for a second at random, before it starts the program: not the program's fault.
-    [ "$SUPERVISOR" != inetutils-inetd ] || before=('send:\n' 'expect:Invalid request\r\n')
+    if [ "$SUPERVISOR" = inetutils-inetd ]; then
+        before=('send:\n' 'expect:Invalid request\r\n')
+        report but 'a start stalls for a second at random'
+    fi
     if has_no_port; then
         run "$TESTS/peer.py" launch --over "$SUPERVISOR" "$@" -- "$TIMESVC"
     else
@@ -39,7 +42,10 @@ converse() {
 # the conversation and may drop what the program still says, but no more than all of it.
 last() {
     case $SUPERVISOR in
-        ncat) echo "maybe:$1" ;;
+        ncat)
+            echo "maybe:$1"
+            report but 'it drops replies behind the end of input'
+            ;;
         *) echo "expect:$1" ;;
     esac
 }
@@ -49,7 +55,10 @@ last() {
 # full they stop for good.
 most_at_once() {
     case $SUPERVISOR in
-        ncat | socat-pipes) echo 2000 ;;
+        ncat | socat-pipes)
+            echo 2000
+            report but 'it stops where both pipes are full'
+            ;;
         *) echo "$1" ;;
     esac
 }
