@@ -69,10 +69,13 @@ start() {
     return 1
 }
 
-# End what serve started.
+# End what serve started, and the programs that are still serving: a flood leaves connections
+# whose FIN was lost.
 stop_serving() {
     [ -n "${SERVER:-}" ] || return 0
-    kill "$SERVER" 2>/dev/null || true
+    local children=()
+    read -ra children < <(cat "/proc/$SERVER/task/$SERVER/children" 2>/dev/null) || true
+    kill "$SERVER" "${children[@]}" 2>/dev/null || true
     wait "$SERVER" 2>/dev/null || true
 }
 
