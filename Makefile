@@ -18,6 +18,9 @@ LD_FLAGS  = -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 # Control-flow protection exists on x86 alone; elsewhere the option is an error.
 CF_PROTECTION := $(shell $(CC) -fcf-protection -E -x c /dev/null >/dev/null 2>&1 && echo -fcf-protection)
 
+# musl has no kernel headers of its own: the system's serve, after all that it has.
+MUSL_HEADERS := -idirafter /usr/include -idirafter /usr/include/$(shell $(MUSL_CC) -print-multiarch 2>/dev/null)
+
 PROGRAMS := timesvc $(shell command -v $(MUSL_CC) >/dev/null && echo timesvc-static)
 
 all: $(PROGRAMS)
@@ -25,11 +28,21 @@ ifeq ($(filter timesvc-static,$(PROGRAMS)),)
 	@echo 'timesvc-static was not built: there is no $(MUSL_CC) (Debian: musl-tools)'
 endif
 
+BUILD        = $(CC) $(C_FLAGS) -DHAVE_LIBSYSTEMD $< -o $@ -pie $(LD_FLAGS) -lsystemd
+BUILD_STATIC = $(MUSL_CC) $(C_FLAGS) $(MUSL_HEADERS) $< -o $@ -static $(LD_FLAGS)
+
 timesvc: timesvc.c Makefile
-	$(CC) $(C_FLAGS) -DHAVE_LIBSYSTEMD timesvc.c -o $@ -pie $(LD_FLAGS) -lsystemd
+	$(BUILD)
 
 timesvc-static: timesvc.c Makefile
-	$(MUSL_CC) $(C_FLAGS) timesvc.c -o $@ -static $(LD_FLAGS)
+	$(BUILD_STATIC)
+
+# For the tests: each program, made to attempt what its sandbox forbids.
+tests/verify/timesvc-forbidden: tests/verify/forbidden.c timesvc.c Makefile
+	$(BUILD)
+
+tests/verify/timesvc-static-forbidden: tests/verify/forbidden.c timesvc.c Makefile
+	$(BUILD_STATIC)
 
 help:
 	@echo 'make               build $(PROGRAMS)'
@@ -53,7 +66,7 @@ run: timesvc
 	    echo 'Port $(PORT) cannot be served; if it is taken: make run PORT=45001' >&2; \
 	    exit 1; }
 
-test: all
+test: all $(PROGRAMS:%=tests/verify/%-forbidden)
 	@tests/run $(TESTS)
 
 # From the last whole run of the tests.
@@ -64,7 +77,8 @@ lint: all
 	@tests/lint
 
 clean:
-	rm -rf timesvc timesvc-static tests/.superservers tests/.roots tests/.support
+	rm -rf timesvc timesvc-static tests/.superservers tests/.roots tests/.support \
+	    tests/verify/timesvc-forbidden tests/verify/timesvc-static-forbidden
 
 # Units, catalog and the rest get the path of the programs as they are installed. A drop-in
 # lifts the limit that systemd has since 255 and that older ones would warn about.

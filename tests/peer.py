@@ -15,6 +15,7 @@ Steps, done in order; the first that fails ends the script with status 1:
   dribble:BYTES     send them one at a time, each in a segment of its own
   expect:BYTES      receive just these; %T stands for a time hh:mm:ss
   maybe:BYTES       receive just these, or the end
+  some-of:BYTES     receive what these begin with, perhaps nothing, and the end, perhaps by RST
   quiet:SECONDS     receive nothing for so long
   after:SECONDS     no less than so long has gone by since the step before the last began
   within:SECONDS    ... no more
@@ -100,6 +101,17 @@ class Peer:
 
     def do_maybe(self, text):
         self.do_expect(text, or_end=True)
+
+    def do_some_of(self, text):
+        whole = unescape(text).replace(b'%T', b'00:00:00')
+        got = b''
+        try:
+            while some := self.receive(1 << 16):
+                got += some
+        except Failure:
+            some = b''
+        if some is None or not whole.startswith(re.sub(rb'\d', b'0', got)):
+            raise Failure(f'got {got!r}')
 
     def do_quiet(self, seconds):
         got = self.receive(4096, float(seconds))

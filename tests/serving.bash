@@ -83,6 +83,8 @@ stop_serving() {
 # them, and those below $SHIPPED. Only inside `isolated`: it mounts.
 shipped() {
     make -C "$TREE" install DESTDIR="$SCRATCH/installed" >"$SCRATCH/install.log"
+    # The program under test may be a build of the tests' own.
+    install "$TIMESVC" "$SCRATCH/installed/usr/local/sbin/timesvc-static"
     mount --bind "$SCRATCH/installed/usr/local/sbin" /usr/local/sbin
     export SHIPPED=$SCRATCH/installed/usr/local/share/doc/timesvc
     export HOST=127.0.0.1 PORT=45000 ADDRESS=127.0.0.1:45000

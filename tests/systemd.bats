@@ -39,6 +39,20 @@ messages_about() {
     inside journalctl --no-pager --output=cat _PID=1 "UNIT=$1"
 }
 
+# killed_by_sigsys: how many handlers were.
+killed_by_sigsys() {
+    inside journalctl --no-pager --output=cat _PID=1 | grep -cE 'code=(killed|dumped), status=31/SYS' || true
+}
+
+# serve_instead PROGRAM [OPTION...]: until the end of the test.
+serve_instead() {
+    install "$1" "$SCRATCH/root/usr/local/sbin/instead"
+    mkdir "$SCRATCH/root/etc/systemd/system/timesvc@.service.d"
+    printf '[Service]\nExecStart=\nExecStart=/usr/local/sbin/instead %s\n' "${*:2}" \
+        >"$SCRATCH/root/etc/systemd/system/timesvc@.service.d/instead.conf"
+    inside systemctl daemon-reload
+}
+
 @test "systemd has no complaint about the units" {
     run -0 inside systemctl is-enabled timesvc.socket
     inside journalctl --no-pager --output=cat --priority=warning _PID=1 >"$BATS_TEST_TMPDIR/warnings"
@@ -69,10 +83,7 @@ journal_has() {
 }
 
 @test "500 connections of every ending leave no instance behind" {
-    mkdir "$SCRATCH/root/etc/systemd/system/timesvc@.service.d"
-    printf '[Service]\nExecStart=\nExecStart=/usr/local/sbin/timesvc -t 1\n' \
-        >"$SCRATCH/root/etc/systemd/system/timesvc@.service.d/impatient.conf"
-    inside systemctl daemon-reload
+    serve_instead "$TREE/timesvc" -t 1
     local ending word before
     for ending in quit/quit eof/eof abort/reset wait/idle; do
         word=${ending#*/}
@@ -98,6 +109,18 @@ journal_has() {
     retry no_instance
     run -0 inside journalctl --no-pager --output=cat "_SYSTEMD_UNIT=$instance"
     assert_output --partial ' end=terminated '
+}
+
+@test "a handler that does what is forbidden dies by SIGSYS, which the journal tells" {
+    serve_instead "$TESTS/verify/timesvc-forbidden"
+    local act before
+    for act in open socket connect sendto execve fork ptrace mmap kill; do
+        before=$(killed_by_sigsys)
+        converse "send:$act\n" eof
+        retry no_instance
+        assert_equal "$(killed_by_sigsys)" $((before + 1))
+    done
+    converse 'send:nothing\n' 'expect:Invalid request\r\n' 'send:QUIT\n' eof
 }
 
 @test "restarting the socket unit leaves a live conversation alone" {
