@@ -44,10 +44,25 @@ tests/verify/timesvc-forbidden: tests/verify/forbidden.c timesvc.c Makefile
 tests/verify/timesvc-static-forbidden: tests/verify/forbidden.c timesvc.c Makefile
 	$(BUILD_STATIC)
 
+# The parser alone, which needs no library: proved, and fuzzed.
+VERIFY_FLAGS = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -g
+SANITIZE     = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+tests/verify/prove: tests/verify/prove.c timesvc.c Makefile
+	$(CC) $(VERIFY_FLAGS) -O2 $< -o $@
+
+tests/verify/fuzz-libfuzzer: tests/verify/fuzz.c timesvc.c Makefile
+	clang $(VERIFY_FLAGS) -O1 -fsanitize=fuzzer $(SANITIZE) $< -o $@
+
+tests/verify/fuzz-afl: tests/verify/fuzz.c timesvc.c Makefile
+	AFL_QUIET=1 afl-clang-fast $(VERIFY_FLAGS) -O1 -fsanitize=fuzzer $(SANITIZE) $< -o $@
+
 help:
 	@echo 'make               build $(PROGRAMS)'
 	@echo 'make run           serve port 45000 until Ctrl-C (PORT= for another)'
 	@echo 'make test          run the test suite; make test TESTS=tests/wire.bats for one file'
+	@echo 'make prove         prove that the parser is the wire contract'
+	@echo 'make fuzz          fuzz the parser for a minute (FUZZ_SECONDS= for longer)'
 	@echo 'make support-table  put what the last test run found into the README'
 	@echo 'make lint          check the sources with every analyser'
 	@echo 'make install       install below PREFIX=/usr/local (DESTDIR= to stage)'
@@ -69,6 +84,13 @@ run: timesvc
 test: all $(PROGRAMS:%=tests/verify/%-forbidden)
 	@tests/run $(TESTS)
 
+prove: tests/verify/prove
+	@tests/verify/prove
+
+FUZZ_SECONDS ?= 60
+fuzz: tests/verify/fuzz-libfuzzer tests/verify/fuzz-afl
+	@tests/verify/fuzz $(FUZZ_SECONDS)
+
 # From the last whole run of the tests.
 support-table:
 	@tests/support-table README.md
@@ -78,7 +100,8 @@ lint: all
 
 clean:
 	rm -rf timesvc timesvc-static tests/.superservers tests/.roots tests/.support \
-	    tests/verify/timesvc-forbidden tests/verify/timesvc-static-forbidden
+	    $(addprefix tests/verify/,timesvc-forbidden timesvc-static-forbidden prove \
+	    fuzz-libfuzzer fuzz-afl found)
 
 # Units, catalog and the rest get the path of the programs as they are installed. A drop-in
 # lifts the limit that systemd has since 255 and that older ones would warn about.
@@ -136,4 +159,4 @@ ifneq ($(LIVE),)
 	-systemctl daemon-reload
 endif
 
-.PHONY: all help run test support-table lint clean install uninstall
+.PHONY: all help run test prove fuzz support-table lint clean install uninstall

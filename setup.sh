@@ -5,6 +5,7 @@
 #     ./setup.sh          to build and run
 #     ./setup.sh test     to test, too
 #     ./setup.sh lint     to test, and check the sources
+#     ./setup.sh verify   to test, and fuzz
 set -eu
 cd "$(dirname "$0")"
 
@@ -17,6 +18,7 @@ test    ucspi-tcp ipsvd tcputils s6 socat ncat
 test    netcat-traditional busybox inetutils-telnet
 test    libbsd0 libcap2 libevent-2.1-7 libselinux1 libtirpc3 libwrap0
 test    mmdebstrap systemd-container
+verify  clang afl++
 lint    clang clang-format clang-tidy cppcheck shellcheck mandoc
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only
@@ -28,9 +30,9 @@ releases='bookworm trixie'
 case ${1:-} in
     '') purposes='build|run' ;;
     test) purposes='build|run|test' ;;
-    lint) purposes='build|run|test|lint' ;;
+    lint | verify) purposes="build|run|test|$1" ;;
     *)
-        echo "usage: $0 [test|lint]" >&2
+        echo "usage: $0 [test|lint|verify]" >&2
         exit 64
         ;;
 esac

@@ -180,7 +180,7 @@ static void output_add(struct output *out, const char *bytes, size_t length)
 /* Remember the first bytes of the current request, for the transcript. */
 static void protocol_remember(struct protocol *p, char byte)
 {
-    if (p->state == START || p->state == OWED)
+    if (p->state == START)
         p->excerpt_length = 0;
     if (p->excerpt_length < EXCERPT_SIZE)
         p->excerpt[p->excerpt_length++] = byte;

@@ -1,0 +1,286 @@
+/*
+ * A proof that the parser of timesvc.c is the wire contract, in two parts.
+ *
+ * The contract is written down anew below, as rules over strings: what has come of the
+ * current request (pending, which never holds an LF) and whether the terminator of an
+ * answered tail is still owed. The parser knows 15 states instead. What each state stands
+ * for is meaning().
+ *
+ * Exhaustive: for every pending string of up to LENGTH bytes out of those that matter,
+ * and whatever comes next, the parser replies, reports and goes on as the contract has
+ * it. Every input of so many bytes, in every cut and with every order of pauses, is a
+ * walk along these.
+ *
+ * Unbounded: the same for each state and each of the 256 bytes. States stand for one
+ * string each, but for INVALID, which stands for all that is no prefix of TIME CR or QUIT
+ * CR; no byte more makes such a string a prefix. So the walk may be of any length.
+ */
+#define main timesvc_main
+#include "../../timesvc.c" // NOLINT(bugprone-suspicious-include): its functions are static
+#undef main
+
+#define LENGTH 8
+
+/* What can come: a byte that is no LF, or one of these. */
+enum { LF = '\n', DRAINED = 256, SILENCE, END };
+static const int others[] = {LF, DRAINED, SILENCE, END};
+static const int bytes_that_matter[] = {'T', 'I', 'M', 'E', 'Q', 'U', '\r', '\0', 'x'};
+
+#define JAM "JAM 12:34:56"
+
+/* The contract. */
+struct contract {
+    bool owed;
+    bool closed;
+    char pending[LENGTH + 2];
+    size_t length;
+
+    /* What the last event brought. */
+    char reply[32];
+    size_t reply_length;
+    int requests;
+    char request[LENGTH + 2];
+    size_t request_length;
+};
+
+static bool is(const char *bytes, size_t length, const char *word)
+{
+    return length == strlen(word) && memcmp(bytes, word, length) == 0;
+}
+
+static void say(struct contract *c, const char *text)
+{
+    memcpy(c->reply + c->reply_length, text, strlen(text));
+    c->reply_length += strlen(text);
+}
+
+/* Handle the first length bytes of what is pending as a request. */
+static void handle(struct contract *c, size_t length, bool terminated)
+{
+    memcpy(c->request, c->pending, length);
+    c->request_length = length;
+    c->requests++;
+    c->length = 0;
+    if (is(c->request, length, "QUIT")) {
+        c->closed = true;
+        return;
+    }
+    say(c, is(c->request, length, "TIME") ? JAM : "Invalid request");
+    if (terminated)
+        say(c, "\r\n");
+    c->owed = !terminated;
+}
+
+static void contract_lf(struct contract *c)
+{
+    if (c->owed) { /* nothing, or CR, is pending: the end of the request answered already
+                    */
+        say(c, "\r\n");
+        c->owed = false;
+        c->length = 0;
+        return;
+    }
+    bool cr = c->length > 0 && c->pending[c->length - 1] == '\r';
+    handle(c, c->length - cr, true);
+}
+
+static void contract_silence(struct contract *c)
+{
+    bool half =
+        is(c->pending, c->length, "TIME\r") || is(c->pending, c->length, "QUIT\r");
+    if (!c->owed && c->length > 0)
+        handle(c, c->length - half, false);
+}
+
+static void contract_event(struct contract *c, int event)
+{
+    c->reply_length = 0;
+    c->requests = 0;
+    switch (event) {
+    case LF: contract_lf(c); break;
+    case SILENCE: contract_silence(c); break;
+    case DRAINED:
+        if (!c->owed &&
+            (is(c->pending, c->length, "TIME") || is(c->pending, c->length, "QUIT")))
+            handle(c, c->length, false);
+        break;
+    case END:
+        if (c->length > 0)
+            handle(c, c->length, false);
+        break;
+    default:
+        c->pending[c->length++] = (char)event;
+        if (!is(c->pending, c->length, "\r"))
+            c->owed = false;
+    }
+}
+
+/* The one state that stands for this. */
+static enum state meaning(const struct contract *c)
+{
+    static const char *const words[] = {
+        [START] = "",         [T] = "T",
+        [TI] = "TI",          [TIM] = "TIM",
+        [TIME] = "TIME",      [Q] = "Q",
+        [QU] = "QU",          [QUI] = "QUI",
+        [QUIT] = "QUIT",      [TIME_CR] = "TIME\r",
+        [QUIT_CR] = "QUIT\r",
+    };
+
+    if (c->closed)
+        return CLOSED;
+    if (c->owed)
+        return c->length == 0 ? OWED : OWED_CR;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (words[i] && is(c->pending, c->length, words[i]))
+            return (enum state)i;
+    return INVALID;
+}
+
+/* The parser: its state, and what it said. */
+static struct {
+    int count;
+    size_t length;
+    char bytes[EXCERPT_SIZE];
+} heard;
+
+static void hear(void *context, const char *request, size_t length, const char *reply)
+{
+    (void)context;
+    (void)reply;
+    heard.count++;
+    heard.length = length;
+    memcpy(heard.bytes, request, length);
+}
+
+/* The owner of the parser in timesvc.c waits so, see connection_serve. */
+static void parser_event(struct protocol *p, struct output *out, int event)
+{
+    int64_t patience = protocol_patience(p);
+    char byte = (char)event;
+
+    out->length = 0;
+    heard.count = 0;
+    if (event == END)
+        protocol_end(p, out);
+    else if (event == DRAINED || event == SILENCE) {
+        if (patience <= (event == SILENCE ? TAIL_SILENCE : 0))
+            protocol_tail(p, out);
+    } else
+        protocol_feed(p, out, &byte, 1);
+}
+
+static unsigned long checked;
+
+static void fail(const struct contract *c, int event, const char *what)
+{
+    printf("not the contract's: the %s, where %zu bytes are pending:", what, c->length);
+    for (size_t i = 0; i < c->length; i++)
+        printf(" %02x", (unsigned char)c->pending[i]);
+    printf("%s and %d comes\n", c->owed ? ", a terminator is owed," : "", event);
+    exit(1);
+}
+
+/* Let an event come to both; both go on. */
+static void check(struct contract *c, struct protocol *p, int event)
+{
+    static struct output out;
+    const struct contract before = *c;
+
+    contract_event(c, event);
+    parser_event(p, &out, event);
+    checked++;
+    if (p->state != meaning(c) && event != END)
+        fail(&before, event, "state");
+    if (out.length != c->reply_length || memcmp(out.bytes, c->reply, out.length) != 0)
+        fail(&before, event, "reply");
+    if (heard.count != c->requests ||
+        (heard.count > 0 && (heard.length != c->request_length ||
+                             memcmp(heard.bytes, c->request, heard.length) != 0)))
+        fail(&before, event, "transcript");
+}
+
+static void check_others(const struct contract *c, const struct protocol *p)
+{
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct contract next = *c;
+        struct protocol parser = *p;
+        check(&next, &parser, others[i]);
+    }
+}
+
+/* All that begins with what is pending. */
+static void walk(const struct contract *c, const struct protocol *p, size_t length)
+{
+    check_others(c, p);
+    for (size_t i = 0;
+         c->length < length && i < sizeof bytes_that_matter / sizeof bytes_that_matter[0];
+         i++) {
+        struct contract next = *c;
+        struct protocol parser = *p;
+        check(&next, &parser, bytes_that_matter[i]);
+        walk(&next, &parser, length);
+    }
+}
+
+/* Every byte and event, where this word is pending. Returns the parser's state. */
+static enum state check_bytes(bool owed, const char *word)
+{
+    struct contract c = {.owed = owed};
+    struct protocol p = {
+        .time_reply = JAM, .state = owed ? OWED : START, .handled = hear};
+
+    for (; *word != '\0'; word++)
+        check(&c, &p, *word);
+    check_others(&c, &p);
+    for (int byte = 0; byte < 256; byte++) {
+        struct contract next = c;
+        struct protocol parser = p;
+        check(&next, &parser, byte);
+    }
+    return p.state;
+}
+
+static void prove_unbounded(void)
+{
+    static const char *const words[] = {"",       "T", "TI",   "TIM", "TIME",
+                                        "TIME\r", "Q", "QU",   "QUI", "QUIT",
+                                        "QUIT\r", "x", "TIMEx"};
+    bool seen[CLOSED + 1] = {[CLOSED] = true}; /* nothing comes to it any more */
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        seen[check_bytes(false, words[i])] = true;
+    seen[check_bytes(true, "")] = true;
+    seen[check_bytes(true, "\r")] = true;
+    for (enum state state = START; state <= CLOSED; state++) {
+        if (!seen[state]) {
+            printf("state %d was not reached\n", (int)state);
+            exit(1);
+        }
+    }
+    printf(
+        "Proved for input of any length, in any cut, with any pauses: in each of the %d "
+        "states of the parser each of the 256 bytes, each pause and the end of input "
+        "brings "
+        "the reply and the state that the contract demands.\n",
+        (int)CLOSED);
+}
+
+int main(int argc, char **argv)
+{
+    size_t length = argc > 1 ? strtoul(argv[1], NULL, 10) : LENGTH;
+    const struct contract nothing = {0}, owed = {.owed = true};
+    const struct protocol start = {.time_reply = JAM, .state = START, .handled = hear};
+    const struct protocol tail = {.time_reply = JAM, .state = OWED, .handled = hear};
+
+    if (length > LENGTH)
+        return EX_USAGE;
+    walk(&nothing, &start, length);
+    walk(&owed, &tail, length);
+    printf(
+        "Tried all that begins with up to %zu bytes out of T I M E Q U CR NUL x, or with "
+        "these behind an answered tail, %lu steps: each is the contract's.\n",
+        length, checked);
+    prove_unbounded();
+    return 0;
+}
