@@ -63,6 +63,7 @@ help:
 	@echo 'make test          run the test suite; make test TESTS=tests/wire.bats for one file'
 	@echo 'make prove         prove that the parser is the wire contract'
 	@echo 'make fuzz          fuzz the parser for a minute (FUZZ_SECONDS= for longer)'
+	@echo 'make coverage      show which lines of timesvc.c the tests execute'
 	@echo 'make support-table  put what the last test run found into the README'
 	@echo 'make lint          check the sources with every analyser'
 	@echo 'make install       install below PREFIX=/usr/local (DESTDIR= to stage)'
@@ -90,6 +91,9 @@ prove: tests/verify/prove
 FUZZ_SECONDS ?= 60
 fuzz: tests/verify/fuzz-libfuzzer tests/verify/fuzz-afl
 	@tests/verify/fuzz $(FUZZ_SECONDS)
+
+coverage:
+	@tests/verify/coverage
 
 # From the last whole run of the tests.
 support-table:
@@ -159,4 +163,4 @@ ifneq ($(LIVE),)
 	-systemctl daemon-reload
 endif
 
-.PHONY: all help run test prove fuzz support-table lint clean install uninstall
+.PHONY: all help run test prove fuzz coverage support-table lint clean install uninstall

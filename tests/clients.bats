@@ -123,6 +123,12 @@ END
     for i in "${clients[@]}"; do wait "$i"; done
 }
 
+@test "a client that sends urgent data is answered for the rest" {
+    run "$TESTS/peer.py" connect "$ADDRESS" 'send:TI' 'urgent:!' 'send:ME\r\n' \
+        'expect:JAM %T\r\n' 'send:QUIT' eof
+    assert_success
+}
+
 @test "the original client, which sends no terminator, gets each reply in one receive" {
     run "$TESTS/original_client.py" "$HOST" "$PORT"
     assert_success

@@ -111,6 +111,12 @@ in_journal() {
     assert_output --partial 'ended peer=evil\x0a\x1b[31m end=eof'
 }
 
+@test "a peer that was gone before the program started is unknown" {
+    START=(strace -D -qq -o /dev/null -e inject=getpeername:error=ENOTCONN)
+    launch half-close eof -- --sandbox=off
+    assert_output --partial ': ended peer=unknown end=eof'
+}
+
 @test "an IPv4 peer on an IPv6 socket is shown as IPv4, an IPv6 peer as IPv6" {
     [ -e /proc/net/if_inet6 ] || skip 'this machine has no IPv6'
     launch --over mapped half-close eof --
@@ -149,6 +155,19 @@ in_journal() {
     assert_success
     run python3 "$TESTS/journal_fields.py" <<<"$output"
     assert_line --regexp '^6 - ended peer=local .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
+}
+
+@test "records go to a syslog that takes a stream, each ended by a NUL" {
+    in_journal syslog-stream "$TIMESVC"
+    assert_success
+    assert_output --regexp '^<30>[A-Z][a-z]{2} [ 1-3][0-9] [0-9:]{8} timesvc\[[0-9]+\]: ended peer=local end=quit .*\^@$'
+}
+
+@test "records go to syslog where there is no journal to take them" {
+    in_journal no-journal "$TIMESVC" --log=journal
+    assert_success
+    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    assert_line --regexp '^6 - ended peer=local end=quit .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc'
 }
 
 @test "records go to standard error on demand" {

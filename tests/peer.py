@@ -12,6 +12,7 @@ unless told otherwise), and prints what it wrote to standard error.
 Steps, done in order; the first that fails ends the script with status 1:
 
   send:BYTES        send, with \\r \\n \\0 \\xHH; send:BYTES*COUNT repeats
+  urgent:BYTE       send it out of band (URG)
   dribble:BYTES     send them one at a time, each in a segment of its own
   expect:BYTES      receive just these; %T stands for a time hh:mm:ss
   maybe:BYTES       receive just these, or the end
@@ -141,6 +142,9 @@ class Peer:
     def do_send(self, text):
         data, star, count = text.rpartition('*')
         self.send(unescape(data) * int(count) if star else unescape(text))
+
+    def do_urgent(self, text):
+        self.sink.send(unescape(text), socket.MSG_OOB)
 
     def do_dribble(self, text):
         if isinstance(self.sink, socket.socket) and self.sink.family == socket.AF_INET:

@@ -123,6 +123,19 @@ journal_has() {
     converse 'send:nothing\n' 'expect:Invalid request\r\n' 'send:QUIT\n' eof
 }
 
+@test "what a client sends makes no field or record of its own in the journal" {
+    serve_instead "$TREE/timesvc" -v
+    converse 'send:x\x1b[31m%n\x00\xff\rPRIORITY=0\rMESSAGE=evil\n' 'expect:Invalid request\r\n' \
+        'send:PRIORITY=0\nMESSAGE=evil\n' 'expect:Invalid request\r\nInvalid request\r\n' \
+        'send:QUIT\n' eof
+    retry journal_has 'TIMESVC_REQUEST=x\x1b[31m%n\x00\xff\x0dPRIORITY=0\x0dMESSAGE=evil'
+    retry journal_has 'TIMESVC_REQUEST=MESSAGE=evil'
+    run -0 inside journalctl --no-pager --output=cat MESSAGE=evil
+    assert_output ''
+    run -0 inside journalctl --no-pager --output=cat --priority=0 --identifier=timesvc
+    assert_output ''
+}
+
 @test "restarting the socket unit leaves a live conversation alone" {
     converse 'send:TIME' 'expect:JAM %T' 'run:inside systemctl restart timesvc.socket' \
         'send:\r\nTIME\r\n' 'expect:\r\nJAM %T\r\n' 'send:QUIT\r\n' eof
