@@ -1,6 +1,6 @@
 /*
- * timesvc with a sandbox that holds nothing back, for what has to open files and map memory
- * while it runs or at its end: gcov(1) and the sanitizers.
+ * timesvc with a sandbox that holds nothing back, for what has to open files and map
+ * memory while it runs or at its end: gcov(1) and the sanitizers.
  */
 #include <sys/syscall.h>
 
