@@ -111,6 +111,21 @@ journal_has() {
     assert_output --partial ' end=terminated '
 }
 
+@test "a handler is a user of its own, without capabilities, and confined" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    local look='cat "/proc/$(systemctl show --property=MainPID --value "timesvc@*")/status"'
+    converse 'send:TIME' 'expect:JAM %T' \
+        "run:inside bash -c '$look' >'$BATS_TEST_TMPDIR/status'" 'send:QUIT' eof
+    run -0 sed 's/[[:space:]]\+/ /g' "$BATS_TEST_TMPDIR/status"
+    local user
+    user=$(inside id -u timesvc)
+    assert_line "Uid: $user $user $user $user"
+    assert_line 'CapEff: 0000000000000000'
+    assert_line 'CapBnd: 0000000000000000'
+    assert_line 'NoNewPrivs: 1'
+    assert_line 'Seccomp: 2'
+}
+
 @test "a handler that does what is forbidden dies by SIGSYS, which the journal tells" {
     serve_instead "$TESTS/verify/timesvc-forbidden"
     local act before
