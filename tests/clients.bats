@@ -32,7 +32,7 @@ gets_replies() {
 }
 
 @test "netcat-openbsd that leaves without QUIT is answered" {
-    run bash -c "printf TIME | nc.openbsd -q 1 $HOST $PORT"
+    run bash -c "printf TIME | nc.openbsd -q 2 $HOST $PORT"
     assert_success
     assert_output --regexp "^$JAM$"
 }
@@ -61,7 +61,7 @@ gets_replies() {
 }
 
 @test "socat gets the replies" {
-    gets_replies socat - "TCP:$HOST:$PORT"
+    gets_replies socat -t 10 - "TCP:$HOST:$PORT"
 }
 
 @test "nc of busybox gets the replies" {
