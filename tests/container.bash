@@ -31,11 +31,13 @@ boot() {
     retry booted
 }
 
-# A cable between us and the container, with both families, and another address of ours.
+# A cable between us and the container, with both families, and more addresses of ours.
 lay_cable() {
+    local host
     ip link add timesvc type veth peer name host0 netns "$LEADER"
-    ip address add 10.45.0.1/24 dev timesvc
-    ip address add 10.45.0.3/24 dev timesvc
+    for host in 1 3 {11..19}; do
+        ip address add "10.45.0.$host/24" dev timesvc
+    done
     ip address add fd45::1/64 dev timesvc nodad
     ip link set timesvc up
     inside ip address add 10.45.0.2/24 dev host0
