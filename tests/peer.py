@@ -15,7 +15,6 @@ Steps, done in order; the first that fails ends the script with status 1:
   urgent:BYTE       send it out of band (URG)
   dribble:BYTES     send them one at a time, each in a segment of its own
   expect:BYTES      receive just these; %T stands for a time hh:mm:ss
-  maybe:BYTES       receive just these, or the end
   some-of:BYTES     receive what these begin with, perhaps nothing, and the end, perhaps by RST
   quiet:SECONDS     receive nothing for so long
   after:SECONDS     no less than so long has gone by since the step before the last began
@@ -88,7 +87,7 @@ class Peer:
         except ConnectionResetError as error:
             raise Failure('the connection was reset') from error
 
-    def do_expect(self, text, or_end=False):
+    def do_expect(self, text):
         pattern = re.escape(unescape(text)).replace(b'%T', rb'[0-2]\d:[0-5]\d:[0-6]\d')
         wanted = len(unescape(text)) + 6 * text.count('%T')  # hh:mm:ss is 6 longer than %T
         got = b''
@@ -97,11 +96,8 @@ class Peer:
             if not some:
                 break
             got += some
-        if not re.fullmatch(pattern, got) and not (or_end and some == got == b''):
+        if not re.fullmatch(pattern, got):
             raise Failure(f'got {got!r}')
-
-    def do_maybe(self, text):
-        self.do_expect(text, or_end=True)
 
     def do_some_of(self, text):
         whole = unescape(text).replace(b'%T', b'00:00:00')
