@@ -21,6 +21,12 @@ CF_PROTECTION := $(shell $(CC) -fcf-protection -E -x c /dev/null >/dev/null 2>&1
 # musl has no kernel headers of its own: the system's serve, after all that it has.
 MUSL_HEADERS := -idirafter /usr/include -idirafter /usr/include/$(shell $(MUSL_CC) -print-multiarch 2>/dev/null)
 
+# A static program at a random address: musl-gcc does not know -static-pie, so it is told to
+# start with what relocates itself, rcrt1.o.
+MUSL_LIB   := /usr/lib/$(shell $(MUSL_CC) -dumpmachine 2>/dev/null | sed 's/-.*//')-linux-musl
+STATIC_PIE := -nostartfiles $(addprefix $(MUSL_LIB)/,rcrt1.o crti.o crtn.o) \
+              -Wl,-static,-pie,--no-dynamic-linker,-z,text
+
 PROGRAMS := timesvc $(shell command -v $(MUSL_CC) >/dev/null && echo timesvc-static)
 
 all: $(PROGRAMS)
@@ -29,7 +35,7 @@ ifeq ($(filter timesvc-static,$(PROGRAMS)),)
 endif
 
 BUILD        = $(CC) $(C_FLAGS) -DHAVE_LIBSYSTEMD $< -o $@ -pie $(LD_FLAGS) -lsystemd
-BUILD_STATIC = $(MUSL_CC) $(C_FLAGS) $(MUSL_HEADERS) $< -o $@ -static $(LD_FLAGS)
+BUILD_STATIC = $(MUSL_CC) $(C_FLAGS) $(MUSL_HEADERS) $< -o $@ $(STATIC_PIE) $(LD_FLAGS)
 
 timesvc: timesvc.c Makefile
 	$(BUILD)
@@ -43,6 +49,15 @@ tests/verify/timesvc-forbidden: tests/verify/forbidden.c timesvc.c Makefile
 
 tests/verify/timesvc-static-forbidden: tests/verify/forbidden.c timesvc.c Makefile
 	$(BUILD_STATIC)
+
+# For the tests: other architectures, by Debian's cross compilers.
+tests/verify/timesvc-%: CF_PROTECTION =
+tests/verify/timesvc-%: timesvc.c Makefile
+	$*-gcc $(C_FLAGS) $< -o $@ -static $(LD_FLAGS)
+
+# For the tests: read(2), write(2) and send(2) that do no more than $$SHORT bytes.
+tests/verify/short.so: tests/verify/short.c Makefile
+	$(CC) $(VERIFY_FLAGS) -O2 -fPIC -shared $< -o $@
 
 # The parser alone, which needs no library: proved, and fuzzed.
 VERIFY_FLAGS = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -g
@@ -64,6 +79,8 @@ help:
 	@echo 'make prove         prove that the parser is the wire contract'
 	@echo 'make fuzz          fuzz the parser for a minute (FUZZ_SECONDS= for longer)'
 	@echo 'make coverage      show which lines of timesvc.c the tests execute'
+	@echo 'make sanitizers    run the tests under the address and undefined sanitizers'
+	@echo 'make valgrind      run the tests under valgrind'
 	@echo 'make support-table  put what the last test run found into the README'
 	@echo 'make lint          check the sources with every analyser'
 	@echo 'make install       install below PREFIX=/usr/local (DESTDIR= to stage)'
@@ -82,7 +99,10 @@ run: timesvc
 	    echo 'Port $(PORT) cannot be served; if it is taken: make run PORT=45001' >&2; \
 	    exit 1; }
 
-test: all $(PROGRAMS:%=tests/verify/%-forbidden)
+ARCHITECTURES = aarch64-linux-gnu riscv64-linux-gnu arm-linux-gnueabihf i686-linux-gnu s390x-linux-gnu
+CROSS = $(shell for a in $(ARCHITECTURES); do ! command -v $$a-gcc >/dev/null || echo tests/verify/timesvc-$$a; done)
+
+test: all $(PROGRAMS:%=tests/verify/%-forbidden) tests/verify/short.so $(CROSS)
 	@tests/run $(TESTS)
 
 prove: tests/verify/prove
@@ -92,8 +112,9 @@ FUZZ_SECONDS ?= 60
 fuzz: tests/verify/fuzz-libfuzzer tests/verify/fuzz-afl
 	@tests/verify/fuzz $(FUZZ_SECONDS)
 
-coverage:
-	@tests/verify/coverage
+# The same tests with programs that watch themselves.
+coverage sanitizers valgrind:
+	@tests/verify/instrumented $@
 
 # From the last whole run of the tests.
 support-table:
@@ -104,7 +125,7 @@ lint: all
 
 clean:
 	rm -rf timesvc timesvc-static tests/.superservers tests/.roots tests/.support \
-	    $(addprefix tests/verify/,timesvc-forbidden timesvc-static-forbidden prove \
+	    $(addprefix tests/verify/,timesvc-*[!c] short.so prove \
 	    fuzz-libfuzzer fuzz-afl found)
 
 # Units, catalog and the rest get the path of the programs as they are installed. A drop-in
@@ -163,4 +184,4 @@ ifneq ($(LIVE),)
 	-systemctl daemon-reload
 endif
 
-.PHONY: all help run test prove fuzz coverage support-table lint clean install uninstall
+.PHONY: all help run test prove fuzz coverage sanitizers valgrind support-table lint clean install uninstall

@@ -5,7 +5,7 @@
 #     ./setup.sh          to build and run
 #     ./setup.sh test     to test, too
 #     ./setup.sh lint     to test, and check the sources
-#     ./setup.sh verify   to test, and fuzz
+#     ./setup.sh verify   to test, fuzz, and run under the sanitizers and valgrind
 set -eu
 cd "$(dirname "$0")"
 
@@ -18,7 +18,10 @@ test    ucspi-tcp ipsvd tcputils s6 socat ncat
 test    netcat-traditional busybox inetutils-telnet
 test    libbsd0 libcap2 libevent-2.1-7 libselinux1 libtirpc3 libwrap0
 test    mmdebstrap systemd-container
-verify  clang afl++
+test    gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
+test    gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
+test    libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross qemu-user faketime
+verify  clang afl++ valgrind
 lint    clang clang-format clang-tidy cppcheck shellcheck mandoc
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only

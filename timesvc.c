@@ -37,7 +37,9 @@
  * log, sandbox, options, main. HAVE_LIBSYSTEMD, in the section supervisor, is the one
  * difference between the program timesvc and the static program timesvc-static.
  */
-#define _GNU_SOURCE /* ppoll, close_range */
+#define _GNU_SOURCE          /* close_range */
+#define _FILE_OFFSET_BITS 64 /* ... which the next one needs */
+#define _TIME_BITS        64 /* 32-bit platforms tell the time after 2038, too */
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -75,6 +77,7 @@
 
 /* The limits. Times are in nanoseconds, sizes in bytes. */
 #define SECOND       INT64_C(1000000000)
+#define MILLISECOND  (SECOND / 1000)
 #define FOREVER      INT64_MAX
 #define TAIL_SILENCE SECOND            /* before a tail is handled as it stands */
 #define TIME_LIMIT   (3600 * SECOND)   /* without a byte read or written (-t) */
@@ -319,17 +322,18 @@ static int64_t monotonic_now(void)
     return now.tv_sec * SECOND + now.tv_nsec;
 }
 
-/* What is left until a deadline, for ppoll: NULL when there is none. */
-static const struct timespec *time_left(int64_t deadline, struct timespec *left)
+/*
+ * What is left until a deadline, for poll(2): milliseconds, rounded up; at most 24 days;
+ * -1 when there is no deadline.
+ */
+static int time_left(int64_t deadline)
 {
     if (deadline == FOREVER)
-        return NULL;
-    int64_t span = deadline - monotonic_now();
+        return -1;
+    int64_t span = (deadline - monotonic_now() + MILLISECOND - 1) / MILLISECOND;
     if (span < 0)
-        span = 0;
-    left->tv_sec = (time_t)(span / SECOND);
-    left->tv_nsec = (long)(span % SECOND);
-    return left;
+        return 0;
+    return span < INT_MAX ? (int)span : INT_MAX;
 }
 
 /*
@@ -426,14 +430,13 @@ static enum wake connection_wait(struct connection *c, int fd, short events,
     for (;;) {
         struct pollfd polled[] = {{.fd = fd, .events = events},
                                   {.fd = c->signals, .events = POLLIN}};
-        struct timespec left;
-        int ready = ppoll(polled, 2, time_left(deadline, &left), NULL);
+        int ready = poll(polled, 2, time_left(deadline));
 
         if (ready < 0 && errno != EINTR) {
-            connection_fault(c, "ppoll");
+            connection_fault(c, "poll");
             return FAILED;
         }
-        if (ready == 0)
+        if (ready == 0 && time_left(deadline) == 0)
             return TIMED_OUT;
         if (ready > 0 && polled[1].revents != 0) {
             c->signals = -1; /* poll(2) passes over it */
@@ -453,7 +456,7 @@ static ssize_t connection_write(const struct connection *c, const char *bytes,
         return send(STDOUT_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
-    if (ppoll(&room, 1, &(struct timespec){0}, NULL) == 0) {
+    if (poll(&room, 1, 0) == 0) {
         errno = EAGAIN;
         return -1;
     }
@@ -1148,7 +1151,6 @@ static const struct sock_filter sandbox_filter[] = {
     RETURN(SECCOMP_RET_KILL_PROCESS),
     LOAD(offsetof(struct seccomp_data, nr)),
 
-    ALLOW(SYS_ppoll),
     ALLOW(SYS_read),
     ALLOW(SYS_write),         /* where the peer is a pipe; the log */
     ALLOW(SYS_clock_gettime), /* where vdso(7) has none */
@@ -1158,8 +1160,11 @@ static const struct sock_filter sandbox_filter[] = {
     ALLOW(SYS_exit_group),
 
 /* What only some architectures, 32-bit ones above all, have or need. */
-#ifdef SYS_ppoll_time64
-    ALLOW(SYS_ppoll_time64),
+#ifdef SYS_poll
+    ALLOW(SYS_poll),
+    ALLOW(SYS_restart_syscall), /* poll behind a SIGSTOP, signal(7) */
+#else
+    ALLOW(SYS_ppoll),
 #endif
 #ifdef SYS_clock_gettime64
     ALLOW(SYS_clock_gettime64),
@@ -1167,10 +1172,10 @@ static const struct sock_filter sandbox_filter[] = {
 #ifdef SYS_sigreturn
     ALLOW(SYS_sigreturn),
 #endif
-#ifdef SYS_socketcall /* i386: how glibc calls sendto and shutdown, socketcall(2) */
+#ifdef SYS_socketcall /* i386: how glibc calls send and shutdown, socketcall(2) */
     SKIP_UNLESS(SYS_socketcall, 6),
     LOAD(ARGUMENT(0)),
-    ALLOW(SYS_SENDTO),
+    ALLOW(SYS_SEND),
     ALLOW(SYS_SHUTDOWN),
     RETURN(SECCOMP_RET_KILL_PROCESS),
 #endif

@@ -137,7 +137,7 @@ load helpers
 
 @test "a signal does not take away the reply to a request just read" {
     # The program is held up for 0.5 s between the request and its reply.
-    START=(strace -D -qq -o /dev/null -e inject=ppoll:delay_enter=500000:when=2)
+    START=(strace -D -qq -o /dev/null -e inject=poll:delay_enter=500000:when=2)
     launch 'send:TIME' quiet:0.1 signal:TERM 'expect:JAM %T' eof --
     launch 'send:TIME' quiet:0.1 'send:\r\n' signal:TERM 'expect:JAM %T\r\n' eof --
     launch 'send:QUIT' quiet:0.1 signal:TERM eof --

@@ -47,7 +47,7 @@ unnoticed() {
 @test "a call that is interrupted, or to be tried again, changes nothing" {
     unnoticed read EINTR EAGAIN
     unnoticed sendto EINTR EAGAIN
-    unnoticed ppoll EINTR
+    unnoticed poll EINTR
 }
 
 # All requests at once, so that the end may come at any moment; the client gets some of the
@@ -87,7 +87,7 @@ at_start() {
 @test "an error of the system is a fault, with status 71" {
     at_start 71 ' reason=read: ' read EBADF EFAULT EINVAL ENOMEM
     at_start 71 ' reason=write: ' sendto EBADF EFAULT EINVAL ENOMEM ENOBUFS
-    at_start 71 ' reason=ppoll: ' ppoll EFAULT EINVAL ENOMEM
+    at_start 71 ' reason=poll: ' poll EFAULT EINVAL ENOMEM
     at_start 71 ' reason=signalfd: ' signalfd4 EINVAL EMFILE ENFILE ENODEV ENOMEM
 }
 

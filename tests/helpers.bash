@@ -31,7 +31,7 @@ converse() {
         report but 'a start stalls for a second at random'
     fi
     if has_no_port; then
-        run "$TESTS/peer.py" launch --over "$SUPERVISOR" "$@" -- "$TIMESVC"
+        run "$TESTS/peer.py" launch --over "$SUPERVISOR" "$@" -- "${EMULATOR:-env}" "$TIMESVC"
     else
         run "$TESTS/peer.py" connect "$ADDRESS" "${before[@]}" "$@"
     fi
