@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """A peer that talks to timesvc by a script, byte for byte, and waits for nothing forever.
 
-usage: peer.py connect ADDRESS STEP...
+usage: peer.py connect [--from HOST] ADDRESS STEP...
        peer.py launch [--over tcp|tcp6|mapped|unix|pipes|listener|datagrams]
                       [--stderr peer|closed|pipe] [--status N] [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
 
-connect talks to what listens at HOST:PORT, or at a path. launch is a supervisor in small: it
+connect talks, from HOST if that is given, to what listens at HOST:PORT, or at a path. launch is a supervisor in small: it
 starts the program on a connection of its own, talks to it, expects it to exit (with status 0
 unless told otherwise), and prints what it wrote to standard error.
 
@@ -317,20 +317,23 @@ def launch(words):
     return failed
 
 
-def connect(address):
+def connect(address, source):
     if address.startswith('/'):
         ours = socket.socket(socket.AF_UNIX)
         ours.connect(address)
         return ours
     host, _, port = address.rpartition(':')
-    return socket.create_connection((host.strip('[]'), int(port)), PATIENCE)
+    return socket.create_connection((host.strip('[]'), int(port)), PATIENCE, source)
 
 
 def main():
     how, words = sys.argv[1], sys.argv[2:]
     if how == 'launch':
         return launch(words)
-    with connect(words[0]) as ours:
+    source = None
+    if words[0] == '--from':
+        source, words = (words[1], 0), words[2:]
+    with connect(words[0], source) as ours:
         return play(Peer(ours, ours), words[1:])
 
 

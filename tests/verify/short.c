@@ -34,5 +34,5 @@ ssize_t send(int fd, const void *bytes, size_t length, int flags)
     socklen_t size = sizeof type;
     getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
     size_t most = type == SOCK_STREAM ? shorter(length) : length;
-    return syscall(SYS_sendto, fd, bytes, most, flags, NULL, 0);
+    return syscall(SYS_sendto, fd, bytes, most, flags, (void *)NULL, (size_t)0);
 }
