@@ -107,9 +107,10 @@ attack() {
 @test "a million invalid requests have a million replies, and make no one else wait" {
     yes FOO | head -n 1000000 | nc -N -s "$NETWORK.14" "${ADDRESS%:*}" "${ADDRESS##*:}" |
         sort | uniq -c >"$BATS_TEST_TMPDIR/replies" 3>&- &
+    local client=$!
     retry are_lean
     serve_others
-    wait
+    wait "$client"
     run -0 cat "$BATS_TEST_TMPDIR/replies"
     assert_output --regexp $'^ *1000000 Invalid request\r$'
     retry recorded 14 eof
