@@ -602,7 +602,8 @@ static void connection_close(struct connection *c)
 /* The connection: the descriptor passed by sd_listen_fds(3), or standard input. */
 static int supervisor_descriptor(void)
 {
-    return sd_listen_fds(1) == 0 ? STDIN_FILENO : SD_LISTEN_FDS_START;
+    int passed = sd_listen_fds(1);
+    return passed > 0 || passed == -EBADF ? SD_LISTEN_FDS_START : STDIN_FILENO;
 }
 
 /* Standard input is a socket that still waits for connections. */
@@ -658,17 +659,18 @@ static void launch_look(struct launch *l)
         l->open[fd] = fstat(fd, &l->file[fd]) == 0;
 }
 
-static bool launch_same(const struct launch *l, int a, int b)
+/* Standard error, which is open, leads where fd does. */
+static bool launch_stderr_is(const struct launch *l, int fd)
 {
-    return l->open[a] && l->open[b] && l->file[a].st_dev == l->file[b].st_dev &&
-           l->file[a].st_ino == l->file[b].st_ino;
+    const struct stat *error = &l->file[STDERR_FILENO];
+    return l->open[fd] && l->file[fd].st_dev == error->st_dev &&
+           l->file[fd].st_ino == error->st_ino;
 }
 
 /* Standard error is the peer's, as under inetd(8). A terminal's peer is at home. */
 static bool launch_stderr_is_peer(const struct launch *l)
 {
-    return (launch_same(l, STDERR_FILENO, STDIN_FILENO) ||
-            launch_same(l, STDERR_FILENO, STDOUT_FILENO)) &&
+    return (launch_stderr_is(l, STDIN_FILENO) || launch_stderr_is(l, STDOUT_FILENO)) &&
            !isatty(STDERR_FILENO);
 }
 
@@ -1335,8 +1337,8 @@ static const char *options_read(struct options *o, int argc, char **argv,
 /* --help and --version, for whoever asked on a terminal or through a pipe. */
 static int options_print(const struct options *o)
 {
-    fputs(o->help ? usage : "timesvc " TIMESVC_VERSION "\n", stdout);
-    return fflush(stdout) == 0 ? EX_OK : EX_OSERR;
+    bool printed = fputs(o->help ? usage : "timesvc " TIMESVC_VERSION "\n", stdout) >= 0;
+    return printed && fflush(stdout) == 0 ? EX_OK : EX_OSERR;
 }
 
 /*

@@ -140,6 +140,7 @@ load helpers
     START=(strace -D -qq -o /dev/null -e inject=poll:delay_enter=500000:when=2)
     launch 'send:TIME' quiet:0.1 signal:TERM 'expect:JAM %T' eof --
     launch 'send:TIME' quiet:0.1 'send:\r\n' signal:TERM 'expect:JAM %T\r\n' eof --
+    launch 'send:TIME' quiet:0.1 half-close signal:TERM 'expect:JAM %T' eof --
     launch 'send:QUIT' quiet:0.1 signal:TERM eof --
     assert_output --partial ' end=quit '
 }

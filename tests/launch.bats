@@ -71,6 +71,14 @@ tells() {
     wait "$program"
 }
 
+@test "LISTEN_FDS that are none, or of no process, are not taken" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    START=(sh -c 'LISTEN_PID=$$ LISTEN_FDS=0 exec "$@"' sh)
+    launch 'send:TIME' 'expect:JAM %T' half-close eof --
+    START=(env LISTEN_PID=1)
+    launch 'send:TIME' 'expect:JAM %T' half-close eof --
+}
+
 @test "LISTEN_FDS that are another process's are not taken" {
     START=(env LISTEN_FDS=1 LISTEN_PID=1)
     launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
@@ -163,7 +171,7 @@ tells() {
 
 @test "bad usage ends with 64 and says which word is wrong" {
     local word
-    for word in --bogus -x -t1x -t-1 -t --timeout=99999999999 --log=nowhere --log extra; do
+    for word in --bogus -x -t1x -t-1 -t --timeout=99999999999 -t99999999999999999999 --log=nowhere --log extra; do
         launch --status 64 eof -- "$word"
         assert_output --partial "fault reason=bad usage, see timesvc --help: $word"
     done
@@ -171,6 +179,8 @@ tells() {
     assert_output --partial ': -qx'
     # shellcheck disable=SC2046 # so many words
     launch --status 64 eof -- $(printf ' -u%.0s' {1..40})
+    launch --status 64 eof -- "--$(printf '%04000d' 0)"
+    assert_output --partial 'fault reason=bad usage'
 }
 
 @test "a listening socket as standard input ends with 78 and says what to change" {
@@ -241,5 +251,6 @@ tells() {
     assert_line --index 0 --partial 'usage: timesvc '
     run -0 "$TIMESVC" --version
     assert_output --regexp '^timesvc [0-9]+\.[0-9]+\.[0-9]+$'
+    run -71 bash -c "'$TIMESVC' --version >/dev/full"
     run -0 "$TIMESVC" -V
 }

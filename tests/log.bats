@@ -92,6 +92,9 @@ in_journal() {
         launch --over unix half-close --
         assert_output --partial ': ended peer=192.0.2.7 port=4711 end=eof'
     done
+    START=(env REMOTE_ADDR= TCPREMOTEIP=192.0.2.8)
+    launch --over pipes half-close --
+    assert_output --partial ': ended peer=192.0.2.8 end=eof'
     START=()
     launch --over pipes half-close --
     assert_output --partial ': ended peer=local end=eof'
@@ -161,6 +164,24 @@ in_journal() {
     in_journal syslog-stream "$TIMESVC"
     assert_success
     assert_output --regexp '^<30>[A-Z][a-z]{2} [ 1-3][0-9] [0-9:]{8} timesvc\[[0-9]+\]: ended peer=local end=quit .*\^@$'
+}
+
+# with_stream COMMAND...: start it with the $JOURNAL_STREAM that tells of its standard error.
+with_stream() {
+    JOURNAL_STREAM=$(stat -Lc %d:%i /dev/fd/2) exec "$@"
+}
+
+@test "records go to standard error where that is the journal's, and journald has no socket" {
+    [ ! -S /run/systemd/journal/socket ] || skip 'there is a journald'
+    export -f with_stream
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    START=(bash -c 'with_stream "$@"' bash)
+    launch half-close --
+    assert_output --regexp '^<6>ended peer=127.* end=eof'
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    START=(bash -c 'with_stream "$0" "$@" 2>&-')
+    launch half-close --
+    assert_output ''
 }
 
 @test "records go to syslog where there is no journal to take them" {

@@ -4,22 +4,39 @@
 
 load ../helpers
 
-# with CALL ERROR [STEP...] -- [OPTION...]: the first such call fails.
+# with CALL ERROR WHEN [STEP...] -- [OPTION...]: that one call fails.
 with() {
-    START=(strace -D -qq -o /dev/null -e "inject=$1:error=$2:when=1")
-    launch "${@:3}"
+    START=(strace -D -qq -o /dev/null -e "inject=$1:error=$2:when=$3")
+    launch "${@:4}"
 }
 
-@test "calls that fail" {
-    with poll EINTR 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
-    with poll EFAULT --status 71 'send:TIME\r\n' eof --
-    with signalfd4 EMFILE --status 71 'send:TIME\r\n' eof --
-    with sendto EAGAIN 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
-    with sendto EINTR 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
-    with sendto EFAULT --status 71 'send:TIME\r\n' eof --
-    with setitimer EINVAL 'send:QUIT\r\n' eof --
-    with getpeername EINVAL 'send:QUIT\r\n' eof --
-    with sched_yield ENOSYS --status 71 'send:TIME\r\n' eof -- --sandbox=required
-    with sched_yield ENOSYS 'send:QUIT\r\n' eof --
-    with sched_yield ENOSYS 'send:QUIT\r\n' eof -- --quiet
+@test "reads and replies that fail" {
+    local error
+    for error in EINTR EAGAIN; do
+        with read "$error" 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
+        with read "$error" 2 'send:QUIT\r\n' eof --
+        with sendto "$error" 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
+    done
+    with read EIO 2 'send:QUIT\r\n' eof --
+    for error in EBADF EFAULT EINVAL ENOMEM; do
+        with read "$error" 1 --status 71 'send:TIME\r\n' eof --
+    done
+    with sendto EPIPE 1 'send:FOO\r\n*9000' --
+}
+
+@test "other calls that fail" {
+    with poll EINTR 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
+    with poll EFAULT 1 --status 71 'send:TIME\r\n' eof --
+    with signalfd4 EMFILE 1 --status 71 'send:TIME\r\n' eof --
+    with setitimer EINVAL 1 'send:QUIT\r\n' eof --
+    with getpeername EINVAL 1 'send:QUIT\r\n' eof --
+    with getsockopt EINVAL 1 'send:QUIT\r\n' eof --
+    with socket EMFILE 1 'send:QUIT\r\n' eof -- --log=syslog
+}
+
+@test "a sandbox that fails" {
+    with sched_yield ENOSYS 1 --status 71 'send:TIME\r\n' eof -- --sandbox=required
+    with sched_yield ENOSYS 1 'send:QUIT\r\n' eof --
+    with sched_yield ENOSYS 1 'send:QUIT\r\n' eof -- --quiet
+    with prctl EINVAL 1 'send:QUIT\r\n' eof --
 }
