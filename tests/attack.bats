@@ -59,7 +59,7 @@ no_handler() {
 # are_lean: there are handlers, and none ever had 8 MB.
 are_lean() {
     local peaks
-    peaks=$(handlers | sed 's,$,/status,' | xargs -r awk '/^VmHWM/ { print $2 }')
+    peaks=$(handlers | sed 's,$,/status,' | xargs -r grep -h ^VmHWM | tr -dc '0-9\n')
     [ -n "$peaks" ] && [ "$(sort -n <<<"$peaks" | tail -n 1)" -lt 8192 ]
 }
 

@@ -4,9 +4,10 @@
 
 load ../helpers
 
-# with CALL ERROR WHEN [STEP...] -- [OPTION...]: that one call fails.
+# with CALL ERROR WHEN [STEP...] -- [OPTION...]: that one call fails. The time zone has no file,
+# so that the first read is of the client's.
 with() {
-    START=(strace -D -qq -o /dev/null -e "inject=$1:error=$2:when=$3")
+    START=(env TZ=UTC0 strace -D -qq -o /dev/null -e "inject=$1:error=$2:when=$3")
     launch "${@:4}"
 }
 
