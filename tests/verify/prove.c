@@ -258,12 +258,41 @@ static void prove_unbounded(void)
             exit(1);
         }
     }
+    for (int byte = 0; byte < 256; byte++) {
+        if (protocol_next(CLOSED, (char)byte) != CLOSED)
+            exit(1);
+    }
     printf(
         "Proved for input of any length, in any cut, with any pauses: in each of the %d "
         "states of the parser each of the 256 bytes, each pause and the end of input "
         "brings "
         "the reply and the state that the contract demands.\n",
         (int)CLOSED);
+}
+
+/* However many requests come at once, the replies to them never exceed their room. */
+static void prove_bounded(void)
+{
+    static char requests[4 * OUTPUT_SIZE];
+    static struct output out;
+    struct protocol p = {.time_reply = JAM, .state = START};
+    size_t taken = 0, replies = 0;
+
+    for (size_t i = 0; i < sizeof requests; i++)
+        requests[i] = i % 2 == 0 ? 'x' : '\n';
+    while (taken < sizeof requests) {
+        out.length = 0;
+        taken += protocol_feed(&p, &out, requests + taken, sizeof requests - taken);
+        if (out.length > OUTPUT_SIZE || out.length % REPLY_MAX != 0) {
+            printf("%zu bytes of replies at once\n", out.length);
+            exit(1);
+        }
+        replies += out.length / REPLY_MAX;
+    }
+    if (replies != sizeof requests / 2) {
+        printf("%zu replies to %zu requests\n", replies, sizeof requests / 2);
+        exit(1);
+    }
 }
 
 int main(int argc, char **argv)
@@ -282,5 +311,6 @@ int main(int argc, char **argv)
         "these behind an answered tail, %lu steps: each is the contract's.\n",
         length, checked);
     prove_unbounded();
+    prove_bounded();
     return 0;
 }
