@@ -132,13 +132,15 @@ clean:
 # lifts the limit that systemd has since 255 and that older ones would warn about.
 SYSTEMD_VERSION ?= $(shell systemctl --version 2>/dev/null | sed -n '1s/systemd \([0-9]*\).*/\1/p')
 POLL_LIMIT := $(shell [ 0$(SYSTEMD_VERSION) -ge 255 ] && echo timesvc.socket.d/poll-limit.conf)
-AT_HOME = sed 's|/usr/local/sbin|$(SBINDIR)|g; $(if $(filter %-static,$(PROGRAMS)),,s|timesvc-static|timesvc|g)'
+PLACES  = s|/usr/local/sbin|$(SBINDIR)|g; s|/usr/local/share/doc/timesvc|$(DOCDIR)|g; s|/usr/local/lib|$(LIBDIR)|g
+AT_HOME = sed '$(PLACES); $(if $(filter %-static,$(PROGRAMS)),,s|timesvc-static|timesvc|g)'
 
 INSTALLED = $(PROGRAMS:%=$(SBINDIR)/%) \
             $(UNITDIR)/timesvc.socket $(UNITDIR)/timesvc@.service \
             $(POLL_LIMIT:%=$(UNITDIR)/%) \
             $(LIBDIR)/sysusers.d/timesvc.conf $(LIBDIR)/sysctl.d/timesvc.conf \
-            $(LIBDIR)/systemd/catalog/timesvc.catalog $(MANDIR)/man8/timesvc.8 \
+            $(LIBDIR)/systemd/catalog/timesvc.catalog \
+            $(MANDIR)/man8/timesvc.8 $(MANDIR)/man8/timesvc-static.8 $(MANDIR)/man8/timesvc.socket.8 \
             $(DOCDIR)/inetd.conf.example $(DOCDIR)/xinetd.d/timesvc
 
 DIRECTORIES = $(sort $(dir $(INSTALLED)))
@@ -157,7 +159,9 @@ install: all
 	install -m 644 etc/sysusers.d/timesvc.conf $(DESTDIR)$(LIBDIR)/sysusers.d
 	install -m 644 etc/sysctl.d/timesvc.conf $(DESTDIR)$(LIBDIR)/sysctl.d
 	install -m 644 etc/catalog/timesvc.catalog $(DESTDIR)$(LIBDIR)/systemd/catalog
-	install -m 644 timesvc.8 $(DESTDIR)$(MANDIR)/man8
+	sed '$(PLACES)' timesvc.8 | install -m 644 /dev/stdin $(DESTDIR)$(MANDIR)/man8/timesvc.8
+	sed '$(PLACES)' timesvc.socket.8 | install -m 644 /dev/stdin $(DESTDIR)$(MANDIR)/man8/timesvc.socket.8
+	ln -sf timesvc.8 $(DESTDIR)$(MANDIR)/man8/timesvc-static.8
 	$(AT_HOME) inetd.conf.example | install -m 644 /dev/stdin $(DESTDIR)$(DOCDIR)/inetd.conf.example
 	$(AT_HOME) etc/xinetd.d/timesvc | install -m 644 /dev/stdin $(DESTDIR)$(DOCDIR)/xinetd.d/timesvc
 ifneq ($(LIVE),)

@@ -38,6 +38,7 @@ tree_state() {
 ./usr/share/doc/timesvc/inetd.conf.example
 ./usr/share/doc/timesvc/xinetd.d/timesvc
 ./usr/share/man/man8/timesvc.8
+./usr/share/man/man8/timesvc.socket.8
 END
     # Meanwhile the machine has lost a compiler, and its systemd is older.
     staged uninstall DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=252 MUSL_CC=no-such-compiler
@@ -51,8 +52,8 @@ END
 @test "what is installed names the program where it was installed" {
     local root=$BATS_TEST_TMPDIR/root
     staged install DESTDIR="$root" PREFIX=/opt/time
-    run -0 grep -r /sbin/timesvc "$root/opt/time/lib" "$root/opt/time/share/doc"
-    refute_output --partial /usr/local
+    run ! grep -r /usr/local "$root/opt/time/lib" "$root/opt/time/share"
+    run -0 grep -r /sbin/timesvc "$root/opt/time/lib" "$root/opt/time/share"
     assert_output --partial 'ExecStart=/opt/time/sbin/timesvc'
     assert_output --partial 'server      = /opt/time/sbin/timesvc-static'
 }
@@ -83,7 +84,7 @@ END
     run -0 make -C "$copy" MUSL_CC=no-such-compiler
     assert_output --partial 'timesvc-static was not built: there is no no-such-compiler'
     [ -x "$copy/timesvc" ] && [ ! -e "$copy/timesvc-static" ]
-    cp -r "$TREE"/{etc,timesvc.8,timesvc.socket,timesvc@.service,inetd.conf.example} "$copy"
+    cp -r "$TREE"/{etc,timesvc.8,timesvc.socket.8,timesvc.socket,timesvc@.service,inetd.conf.example} "$copy"
     run -0 make -C "$copy" install MUSL_CC=no-such-compiler DESTDIR="$copy/root"
     run ! grep -r timesvc-static "$copy/root/usr/local/share/doc"
 }
