@@ -72,6 +72,22 @@ tests/verify/fuzz-libfuzzer: tests/verify/fuzz.c timesvc.c Makefile
 tests/verify/fuzz-afl: tests/verify/fuzz.c timesvc.c Makefile
 	AFL_QUIET=1 afl-clang-fast $(VERIFY_FLAGS) -O1 -fsanitize=fuzzer $(SANITIZE) $< -o $@
 
+# For the bench: its clients, and the programs that timesvc is compared with.
+BENCH := $(addprefix bench/,load floor linked unparsed)
+
+bench/load: bench/load.c Makefile
+	$(CC) $(VERIFY_FLAGS) -O2 $< -o $@ -pthread
+
+bench/floor: bench/floor.c Makefile
+	$(CC) $(VERIFY_FLAGS) -O2 -ffreestanding -fno-stack-protector $< -o $@ \
+	    -nostdlib -static -Wl,-e,floor_start,-z,noexecstack
+
+bench/linked: bench/linked.c Makefile
+	$(CC) $(C_FLAGS) $< -o $@ -pie $(LD_FLAGS) -Wl,--no-as-needed -lsystemd
+
+bench/unparsed: bench/unparsed.c Makefile
+	$(CC) $(VERIFY_FLAGS) -O2 $< -o $@
+
 help:
 	@echo 'make               build $(PROGRAMS)'
 	@echo 'make run           serve port 45000 until Ctrl-C (PORT= for another)'
@@ -126,7 +142,7 @@ lint: all
 clean:
 	rm -rf timesvc timesvc-static tests/.superservers tests/.roots tests/.support \
 	    $(addprefix tests/verify/,timesvc-*[!c] short.so prove \
-	    fuzz-libfuzzer fuzz-afl found)
+	    fuzz-libfuzzer fuzz-afl found) $(BENCH)
 
 # Units, catalog and the rest get the path of the programs as they are installed. A drop-in
 # lifts the limit that systemd has since 255 and that older ones would warn about.
