@@ -59,11 +59,11 @@ def unescape(text):
 class Peer:
     """Our end of the connection: a socket, or a pair of pipes."""
 
-    def __init__(self, source, sink, program=None):
+    def __init__(self, source, sink, program=None, began=None):
         self.source = source
         self.sink = sink
         self.program = program
-        self.began = self.before = time.monotonic()
+        self.began = self.before = began or time.monotonic()
         os.set_blocking(sink.fileno(), False)
         os.set_blocking(source.fileno(), False)
 
@@ -220,7 +220,7 @@ class Peer:
 
     def do_after(self, seconds):
         took = time.monotonic() - self.before
-        if took < float(seconds) - 0.05:  # our clock starts a little after the program's
+        if took < float(seconds) - 0.05:
             raise Failure(f'it took {took:.3f} s')
 
     def do_within(self, seconds):
@@ -297,12 +297,13 @@ def launch(words):
     stderr = {'peer': stdout, 'pipe': subprocess.PIPE, 'closed': None}[options['--stderr']]
     if options['--stderr'] == 'closed':
         command = ['sh', '-c', 'exec "$@" 2>&-', 'sh', *command]
+    began = time.monotonic()  # before the program's own clock starts
     with subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr) as program:
         stdin.close()
         stdout.close()
         failed = 1
         try:
-            failed = play(Peer(source, sink, program), steps)
+            failed = play(Peer(source, sink, program, began), steps)
             sink.close()
             _, record = program.communicate(timeout=PATIENCE)
             print((record or b'').decode('latin-1'), end='')
