@@ -12,7 +12,7 @@ setup_file() {
 }
 
 teardown_file() {
-    mv "$PROGRAM.real" "$PROGRAM"
+    serve_as_shipped
 }
 
 # Whatever the attack was, no handler is left, none has failed, and none had a fault.
@@ -26,24 +26,16 @@ teardown() {
     fi
 }
 
-# load_sources: an attacker's network and the program's path, which depend on the supervisor.
+# load_sources: an attacker's network, which depends on the supervisor.
 load_sources() {
-    export TESTS NETWORK PROGRAM OTHER_SOURCE
+    export TESTS NETWORK OTHER_SOURCE
     if [[ $SUPERVISOR = systemd-* ]]; then
         source "$TESTS/container.bash"
         export -f inside
-        NETWORK=10.45.0 PROGRAM=$SCRATCH/root/usr/local/sbin/timesvc
+        NETWORK=10.45.0
     else
-        NETWORK=127.0.0 PROGRAM=/usr/local/sbin/timesvc-static OTHER_SOURCE=127.0.0.2
+        NETWORK=127.0.0 OTHER_SOURCE=127.0.0.2
     fi
-}
-
-# serve_with OPTION...: more options than the configuration has.
-serve_with() {
-    mv "$PROGRAM" "$PROGRAM.real"
-    # shellcheck disable=SC2016 # the script's to expand
-    printf '#!/bin/sh\nexec "$0.real" %s "$@"\n' "$*" >"$PROGRAM"
-    chmod 755 "$PROGRAM"
 }
 
 # handlers: their directories below /proc.

@@ -71,9 +71,10 @@ gets_replies() {
 @test "telnet, in line mode, shows the replies and that the server closed" {
     # It is left a terminal and an open input, as a person would leave it.
     coproc CLIENT { script -qec "telnet $HOST $PORT" /dev/null; }
-    local client=$CLIENT_PID shown='' line
+    local client=$CLIENT_PID shown='' line screen
+    exec {screen}<&"${CLIENT[0]}" # which bash closes as soon as telnet has ended
     echo 'TIME' >&"${CLIENT[1]}"
-    while read -r -t 10 line <&"${CLIENT[0]}"; do
+    while read -r -t 10 -u "$screen" line; do
         shown+=$line$'\n'
         case $line in
             JAM*) echo 'time?' >&"${CLIENT[1]}" ;;
@@ -81,6 +82,7 @@ gets_replies() {
             *closed*) break ;;
         esac
     done
+    exec {screen}<&-
     wait "$client" || true
     assert_regex "$shown" "$JAM"
     assert_regex "$shown" 'Invalid request'

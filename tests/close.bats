@@ -136,12 +136,13 @@ load helpers
 }
 
 @test "a signal does not take away the reply to a request just read" {
-    # The program is held up for 0.5 s between the request and its reply.
-    START=(strace -D -qq -o /dev/null -e inject=poll:delay_enter=500000:when=2)
-    launch 'send:TIME' quiet:0.1 signal:TERM 'expect:JAM %T' eof --
-    launch 'send:TIME' quiet:0.1 'send:\r\n' signal:TERM 'expect:JAM %T\r\n' eof --
-    launch 'send:TIME' quiet:0.1 half-close signal:TERM 'expect:JAM %T' eof --
-    launch 'send:QUIT' quiet:0.1 signal:TERM eof --
+    # Once it has answered, the program is held up between the next request and its reply.
+    START=(strace -D -qq -o /dev/null -e inject=poll:delay_enter=1000000:when=3)
+    local begin=('send:\n' 'expect:Invalid request\r\n')
+    launch "${begin[@]}" 'send:TIME' quiet:0.3 signal:TERM 'expect:JAM %T' eof --
+    launch "${begin[@]}" 'send:TIME' quiet:0.3 'send:\r\n' signal:TERM 'expect:JAM %T\r\n' eof --
+    launch "${begin[@]}" 'send:TIME' quiet:0.3 half-close signal:TERM 'expect:JAM %T' eof --
+    launch "${begin[@]}" 'send:QUIT' quiet:0.3 signal:TERM eof --
     assert_output --partial ' end=quit '
 }
 

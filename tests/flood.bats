@@ -5,7 +5,7 @@
 load helpers
 
 @test "within two seconds of a flood of 3000 connections an ordinary client is answered" {
-    run "$TESTS/flood.py" burst "$ADDRESS" 3000 500 \
+    run "$TESTS/flood.py" burst "$ADDRESS" 3000 300 \
         close reset close quit close quit close quit close quit
     assert_success
     echo "# $SUPERVISOR: $output" >&3

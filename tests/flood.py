@@ -11,7 +11,8 @@ usage: flood.py burst ADDRESS COUNT AT_ONCE ENDING...
                           wait    by TIME, and the server's time limit
        flood.py hold ADDRESS COUNT SOURCE COMMAND...
                         COUNT connections, from the address SOURCE, ask once and are then idle
-                        while the command runs
+                        while the command runs; they end one after another, since Linux 6.18
+                        hangs where a thousand sandboxed processes exit at one moment
 
 burst ends when each connection has, or when all have been silent for three seconds. Both print
 how many were answered.
@@ -94,18 +95,23 @@ class Burst:
 def hold(address, count, source, command):
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    held = [start(address, source) for _ in range(count)]
+    asking = [start(address, source) for _ in range(count)]
     deadline = time.monotonic() + 10
-    answered = 0
-    for ours in held:
+    held = []
+    for ours in asking:
         ours.settimeout(max(0.01, deadline - time.monotonic()))
         try:
             ours.sendall(b'TIME\r\n')
-            answered += ours.recv(100).startswith(b'JAM ')
+            if ours.recv(100).startswith(b'JAM '):
+                held.append(ours)
         except OSError:
             pass  # refused
-    print(f'{answered} answered', flush=True)
-    return subprocess.run(command, check=False).returncode
+    print(f'{len(held)} answered', flush=True)
+    status = subprocess.run(command, check=False).returncode
+    for ours in held:
+        ours.close()
+        time.sleep(0.003)
+    return status
 
 
 def main():

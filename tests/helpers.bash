@@ -75,3 +75,27 @@ launch() {
     run "$TESTS/peer.py" launch "${words[@]}" -- "${START[@]}" "$TIMESVC" "$@"
     assert_success
 }
+
+# served: the program that the shipped configuration starts under $SUPERVISOR.
+served() {
+    case $SUPERVISOR in
+        systemd-*) echo "$SCRATCH/root/usr/local/sbin/timesvc" ;;
+        *) echo /usr/local/sbin/timesvc-static ;;
+    esac
+}
+
+# serve_with OPTION...: more options than the shipped configuration has, for this file.
+serve_with() {
+    local program
+    program=$(served)
+    mv "$program" "$program.real"
+    # shellcheck disable=SC2016 # the script's to expand
+    printf '#!/bin/sh\nexec "$0.real" %s "$@"\n' "$*" >"$program"
+    chmod 755 "$program"
+}
+
+serve_as_shipped() {
+    local program
+    program=$(served)
+    mv "$program.real" "$program"
+}

@@ -6,6 +6,12 @@ load helpers
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true
     export OTHER_SOURCE=${OTHER_SOURCE:-127.0.0.2}
+    # Should this file be killed, all connections end at one moment, see flood.py.
+    serve_with --sandbox=off
+}
+
+teardown_file() {
+    serve_as_shipped
 }
 
 @test "one source gets no more than 128 connections, and another is served meanwhile" {
