@@ -99,6 +99,7 @@ help:
 	@echo 'make coverage      show which lines of timesvc.c the tests execute'
 	@echo 'make sanitizers    run the tests under the address and undefined sanitizers'
 	@echo 'make valgrind      run the tests under valgrind'
+	@echo 'make mutants       break timesvc.c in many ways: the tests have to notice each'
 	@echo 'make support-table  put what the last test run found into the README'
 	@echo 'make lint          check the sources with every analyser'
 	@echo 'make install       install below PREFIX=/usr/local (DESTDIR= to stage)'
@@ -133,6 +134,9 @@ fuzz: tests/verify/fuzz-libfuzzer tests/verify/fuzz-afl
 # The same tests with programs that watch themselves.
 coverage sanitizers valgrind:
 	@tests/verify/instrumented $@
+
+mutants: all
+	@tests/verify/mutants $(MUTANTS)
 
 # From the last whole run of the tests.
 support-table:
@@ -206,4 +210,4 @@ ifneq ($(LIVE),)
 	-systemctl daemon-reload
 endif
 
-.PHONY: all help run test prove fuzz coverage sanitizers valgrind support-table lint clean install uninstall
+.PHONY: all help run test prove fuzz coverage sanitizers valgrind mutants support-table lint clean install uninstall

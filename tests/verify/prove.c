@@ -295,6 +295,91 @@ static void prove_bounded(void)
     }
 }
 
+/* What protocol_feed does, without its short way. */
+static size_t feed_by_byte(struct protocol *p, struct output *out, const char *input,
+                           size_t length)
+{
+    size_t taken = 0;
+    while (taken < length && p->state != CLOSED && out->length <= OUTPUT_SIZE - REPLY_MAX)
+        protocol_byte(p, out, input[taken++]);
+    return taken;
+}
+
+static unsigned long compared;
+
+/* The short way and the long one do the same with this input, where so many bytes of
+   replies wait already. */
+static void compare(const char *input, size_t length, size_t waiting)
+{
+    static struct output fast, slow;
+    struct protocol p = {.time_reply = JAM, .state = START}, q = p;
+
+    fast.length = slow.length = waiting;
+    bool same =
+        protocol_feed(&p, &fast, input, length) ==
+            feed_by_byte(&q, &slow, input, length) &&
+        p.state == q.state && p.requests == q.requests && p.invalid == q.invalid &&
+        fast.length == slow.length &&
+        memcmp(fast.bytes + waiting, slow.bytes + waiting, slow.length - waiting) == 0;
+    compared++;
+    if (same)
+        return;
+    printf("not what it is byte by byte, %zu bytes of replies waiting:", waiting);
+    for (size_t i = 0; i < length; i++)
+        printf(" %02x", (unsigned char)input[i]);
+    putchar('\n');
+    exit(1);
+}
+
+#define TIMES "TIME\r\nTIME\r\nTIME\r\n"
+#define ROUND (sizeof "TIME\r\n" - 1) /* bytes */
+
+/* Behind 0, 1 or 2 rounds of TIME CR LF all that has up to so many bytes. */
+static void compare_all(size_t most)
+{
+    static const char bytes[] = {'T', 'I', 'M', 'E', 'Q', 'U', '\r', '\n', '\0', 'x'};
+    char input[3 * ROUND + LENGTH] = TIMES;
+
+    for (size_t rounds = 0; rounds < 3; rounds++) {
+        unsigned long count = 1;
+        for (size_t length = 0; length <= most; length++, count *= sizeof bytes) {
+            for (unsigned long number = 0; number < count; number++) {
+                unsigned long rest = number;
+                for (size_t i = 0; i < length; i++, rest /= sizeof bytes)
+                    input[rounds * ROUND + i] = bytes[rest % sizeof bytes];
+                compare(input, rounds * ROUND + length, 0);
+            }
+        }
+        memcpy(input, TIMES, sizeof TIMES - 1);
+    }
+}
+
+/* Three rounds with any byte in any place, cut anywhere, and with any room for replies.
+ */
+static void compare_changed(void)
+{
+    for (size_t at = 0; at < sizeof TIMES - 1; at++) {
+        for (int byte = 0; byte < 256; byte++) {
+            char input[] = TIMES;
+            input[at] = (char)byte;
+            for (size_t length = 0; length < sizeof TIMES; length++)
+                for (size_t room = 0; room <= 4 * REPLY_MAX; room++)
+                    compare(input, length, OUTPUT_SIZE - room);
+        }
+    }
+}
+
+/* The short way is the long one: by trial of whatever is near TIME CR LF. */
+static void prove_short_way(size_t length)
+{
+    compare_all(length < LENGTH ? length : LENGTH - 1);
+    compare_changed();
+    printf(
+        "The short way for TIME CR LF does just what is done byte by byte, with each of "
+        "%lu inputs.\n",
+        compared);
+}
+
 int main(int argc, char **argv)
 {
     size_t length = argc > 1 ? strtoul(argv[1], NULL, 10) : LENGTH;
@@ -312,5 +397,6 @@ int main(int argc, char **argv)
         length, checked);
     prove_unbounded();
     prove_bounded();
+    prove_short_way(length);
     return 0;
 }
