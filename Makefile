@@ -61,17 +61,17 @@ tests/verify/timesvc-%: timesvc.c Makefile
 tests/verify/short.so: tests/verify/short.c Makefile
 	$(CC) $(VERIFY_FLAGS) -O2 -fPIC -shared $< -o $@
 
-# The parser alone, which needs no library: proved, and fuzzed.
+# The parsers alone, which need no library: proved, and fuzzed.
 VERIFY_FLAGS = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -g
 SANITIZE     = -fsanitize=address,undefined -fno-sanitize-recover=all
 
 tests/verify/prove: tests/verify/prove.c timesvc.c Makefile
 	$(CC) $(VERIFY_FLAGS) -O2 $< -o $@
 
-tests/verify/fuzz-libfuzzer: tests/verify/fuzz.c timesvc.c Makefile
+tests/verify/%-libfuzzer: tests/verify/%.c timesvc.c Makefile
 	clang $(VERIFY_FLAGS) -O1 -fsanitize=fuzzer $(SANITIZE) $< -o $@
 
-tests/verify/fuzz-afl: tests/verify/fuzz.c timesvc.c Makefile
+tests/verify/%-afl: tests/verify/%.c timesvc.c Makefile
 	AFL_QUIET=1 afl-clang-fast $(VERIFY_FLAGS) -O1 -fsanitize=fuzzer $(SANITIZE) $< -o $@
 
 # For the bench: its clients, and the programs that timesvc is compared with.
@@ -95,7 +95,7 @@ help:
 	@echo 'make run           serve port 45000 until Ctrl-C (PORT= for another)'
 	@echo 'make test          run the test suite; make test TESTS=tests/wire.bats for one file'
 	@echo 'make prove         prove that the parser is the wire contract'
-	@echo 'make fuzz          fuzz the parser for a minute (FUZZ_SECONDS= for longer)'
+	@echo 'make fuzz          fuzz the parsers for a minute (FUZZ_SECONDS= for longer)'
 	@echo 'make coverage      show which lines of timesvc.c the tests execute'
 	@echo 'make sanitizers    run the tests under the address and undefined sanitizers'
 	@echo 'make valgrind      run the tests under valgrind'
@@ -128,7 +128,7 @@ prove: tests/verify/prove
 	@tests/verify/prove
 
 FUZZ_SECONDS ?= 60
-fuzz: tests/verify/fuzz-libfuzzer tests/verify/fuzz-afl
+fuzz: $(foreach what,fuzz fuzz_proxy,tests/verify/$(what)-libfuzzer tests/verify/$(what)-afl)
 	@tests/verify/fuzz $(FUZZ_SECONDS)
 
 # The same tests with programs that watch themselves.
@@ -148,7 +148,7 @@ lint: all
 clean:
 	rm -rf timesvc timesvc-static tests/.superservers tests/.roots tests/.support \
 	    $(addprefix tests/verify/,timesvc-*[!c] short.so prove \
-	    fuzz-libfuzzer fuzz-afl found) $(BENCH)
+	    fuzz-libfuzzer fuzz-afl fuzz_proxy-libfuzzer fuzz_proxy-afl found) $(BENCH)
 
 # Units, catalog and the rest get the path of the programs as they are installed. A drop-in
 # lifts the limit that systemd has since 255 and that older ones would warn about.

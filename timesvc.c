@@ -33,9 +33,13 @@
  * cause, 64 for bad usage, 71 where the system failed us, 78 when started wrongly. Each
  * connection leaves one log record; no diagnostic ever reaches the peer.
  *
+ * With --proxy a proxy in front has to begin with a header that names the peer (PROXY
+ * protocol, version 1). A connection without one is closed, unanswered.
+ *
  * The sections, in the order a connection lives: protocol, clock, connection, text,
- * supervisor, log, sandbox, options, main. HAVE_LIBSYSTEMD, in the section supervisor, is
- * the one difference between the program timesvc and the static program timesvc-static.
+ * supervisor, PROXY protocol, log, sandbox, options, main. HAVE_LIBSYSTEMD, in the
+ * section supervisor, is the one difference between the program timesvc and the static
+ * program timesvc-static.
  */
 #define _GNU_SOURCE          /* close_range */
 #define _FILE_OFFSET_BITS 64 /* ... which the next one needs */
@@ -83,6 +87,7 @@
 #define DRAIN_BYTES  65536             /* ... and this many bytes before it */
 #define GRACE        (7 * SECOND / 10) /* from a signal to the end, all included */
 #define LOG_PATIENCE (SECOND / 10)     /* for a log that takes no record */
+#define PROXY_LIMIT  (5 * SECOND)      /* for a proxy's header, from the start (-p) */
 #define INPUT_SIZE   32768             /* a batch: one read */
 #define OUTPUT_SIZE  81920 /* replies between two writes: of a batch of TIME */
 #define EXCERPT_SIZE 64    /* of a request in the transcript */
@@ -385,6 +390,7 @@ enum ending {
     STALLED,    /* the peer took nothing for the time limit */
     RESET,      /* the peer is gone */
     TERMINATED, /* a signal told us to end */
+    REFUSED,    /* a proxy's header was due and did not come, -p */
     FAULT,      /* the system failed us: failed_call, failed_errno */
 };
 
@@ -402,6 +408,7 @@ struct connection {
     uint64_t received; /* bytes */
     uint64_t sent;
     struct output output;
+    size_t unheard; /* bytes of input read with a proxy's header, not yet answered */
     char input[INPUT_SIZE];
 };
 
@@ -523,6 +530,8 @@ static void connection_flush(struct connection *c)
     }
     c->sent += done;
     c->output.length = 0;
+    if (c->ending == OPEN && c->protocol.state == CLOSED)
+        c->ending = BY_QUIT;
 }
 
 /* Answer one read's worth of requests. */
@@ -530,7 +539,7 @@ static void connection_batch(struct connection *c, size_t length)
 {
     size_t taken = 0;
     clock_read(&c->clock);
-    while (taken < length && c->protocol.state != CLOSED && c->ending == OPEN) {
+    while (taken < length && c->ending == OPEN) {
         taken +=
             protocol_feed(&c->protocol, &c->output, c->input + taken, length - taken);
         connection_flush(c);
@@ -554,7 +563,7 @@ static void connection_read(struct connection *c)
         connection_batch(c, (size_t)n);
     } else if (n == 0) {
         connection_tail(c, protocol_end);
-        if (c->ending == OPEN && c->protocol.state != CLOSED)
+        if (c->ending == OPEN)
             c->ending = BY_EOF;
     } else if (errno != EAGAIN && errno != EINTR) {
         connection_broken(c, "read");
@@ -573,6 +582,8 @@ static void connection_last_tail(struct connection *c)
 /* Hold the conversation; afterwards c->ending says how it ended. */
 static void connection_serve(struct connection *c)
 {
+    if (c->unheard > 0)
+        connection_batch(c, c->unheard);
     while (c->ending == OPEN && c->last_call == FOREVER) {
         int64_t patience = protocol_patience(&c->protocol);
         bool tail = patience != FOREVER;
@@ -591,8 +602,6 @@ static void connection_serve(struct connection *c)
             break;
         case FAILED: break;
         }
-        if (c->ending == OPEN && c->protocol.state == CLOSED)
-            c->ending = BY_QUIT;
     }
     if (c->ending == OPEN)
         c->ending = TERMINATED;
@@ -870,6 +879,119 @@ static void peer_find(struct peer *peer)
     }
     if (!peer_from_environment(peer))
         snprintf(peer->address, sizeof peer->address, "%s", kind);
+}
+
+/*
+ * ---- PROXY protocol: the peer, as a proxy in front of us names it -----------------
+ *
+ * Version 1, HAProxy's proxy-protocol.txt, 2.1: one line before all else. To read it is
+ * pure; of its bytes none reaches the log, only what inet_ntop(3) makes of the address.
+ */
+
+#define PROXY_MAX 107 /* bytes, CR LF included */
+
+/* A port in decimal, without leading zeros. */
+static bool proxy_port(const char *text, in_port_t *port)
+{
+    unsigned value = 0;
+
+    if (!isdigit((unsigned char)*text) || (text[0] == '0' && text[1] != '\0'))
+        return false;
+    for (; isdigit((unsigned char)*text) && value <= UINT16_MAX; text++)
+        value = value * 10 + (unsigned)(*text - '0');
+    *port = htons((in_port_t)value);
+    return *text == '\0' && value <= UINT16_MAX;
+}
+
+/* Take the peer from "192.0.2.1 198.51.100.1 56324 443", unless that is malformed. */
+static bool proxy_addresses(sa_family_t family, char *text, struct peer *peer)
+{
+    union address source = {.any.sa_family = family};
+    void *address = &source.v4.sin_addr;
+    in_port_t *port = &source.v4.sin_port; /* v6.sin6_port is in the same place */
+    struct in6_addr target;                /* or an in_addr, which is shorter */
+    in_port_t target_port = 0;
+    char *word[4] = {NULL};
+
+    if (family == AF_INET6)
+        address = &source.v6.sin6_addr;
+    for (size_t i = 0; i < 4; i++)
+        word[i] = strsep(&text, " ");
+    if (!word[3] || text)
+        return false;
+    return inet_pton(family, word[0], address) == 1 &&
+           inet_pton(family, word[1], &target) == 1 && proxy_port(word[2], port) &&
+           proxy_port(word[3], &target_port) && peer_from_address(peer, &source);
+}
+
+/*
+ * Look for the header at the beginning of the bytes that have come. Returns its length,
+ * with the peer, unless that is UNKNOWN; 0 while more has to come; -1 if it is none.
+ * What it says of a beginning it says of the whole, once it is not 0.
+ */
+static ssize_t proxy_header(const char *bytes, size_t length, struct peer *peer)
+{
+    static const char opening[] = "PROXY ";
+    const size_t opened = sizeof opening - 1;
+    char line[PROXY_MAX] = "";
+
+    if (length > PROXY_MAX)
+        length = PROXY_MAX;
+    if (memcmp(bytes, opening, length < opened ? length : opened) != 0)
+        return -1;
+    const char *end = memchr(bytes, '\n', length);
+    if (!end)
+        return length < PROXY_MAX ? 0 : -1;
+
+    size_t size = (size_t)(end - bytes) + 1;
+    memcpy(line, bytes, size - 1);
+    if (strlen(line) != size - 1 || line[size - 2] != '\r')
+        return -1;
+    line[size - 2] = '\0';
+    char *text = line + opened;
+    const char *family = strsep(&text, " ");
+    bool valid = strcmp(family, "UNKNOWN") == 0; /* whatever follows */
+    if (strcmp(family, "TCP4") == 0)
+        valid = proxy_addresses(AF_INET, text, peer);
+    else if (strcmp(family, "TCP6") == 0)
+        valid = proxy_addresses(AF_INET6, text, peer);
+    return valid ? (ssize_t)size : -1;
+}
+
+/*
+ * Before the conversation: read the header, which may change the peer, or refuse the
+ * connection. What came behind it is left in c->input, for connection_serve.
+ */
+static void connection_introduce(struct connection *c, struct peer *peer)
+{
+    int64_t limit = c->limit < PROXY_LIMIT ? c->limit : PROXY_LIMIT;
+    int64_t end = monotonic_now() + limit;
+    size_t length = 0;
+    ssize_t header = 0;
+
+    while (header == 0 && c->ending == OPEN && c->last_call == FOREVER) {
+        enum wake wake = connection_wait(c, STDIN_FILENO, POLLIN, end - monotonic_now());
+        if (wake == TIMED_OUT)
+            header = -1;
+        if (wake != READY)
+            continue;
+        ssize_t n = read(STDIN_FILENO, c->input + length, sizeof c->input - length);
+        if (n > 0) {
+            length += (size_t)n;
+            header = proxy_header(c->input, length, peer);
+        } else if (n == 0) {
+            header = -1;
+        } else if (errno != EAGAIN && errno != EINTR) {
+            connection_broken(c, "read");
+        }
+    }
+    c->received = length;
+    if (header < 0)
+        c->ending = REFUSED;
+    if (header > 0) {
+        c->unheard = length - (size_t)header;
+        memmove(c->input, c->input + header, c->unheard);
+    }
 }
 
 /*
@@ -1188,7 +1310,7 @@ static void log_ended(struct log *log, const struct connection *c)
     static const char *const endings[] = {
         [OPEN] = "open",   [BY_QUIT] = "quit",          [BY_EOF] = "eof",
         [IDLE] = "idle",   [STALLED] = "stalled",       [RESET] = "reset",
-        [FAULT] = "fault", [TERMINATED] = "terminated",
+        [FAULT] = "fault", [TERMINATED] = "terminated", [REFUSED] = "refused",
     };
     uint64_t span = (uint64_t)((monotonic_now() - c->started) / MILLISECOND);
     struct record r;
@@ -1314,6 +1436,7 @@ static bool sandbox_enter(void)
 
 struct options {
     int64_t limit; /* nanoseconds, or FOREVER */
+    bool proxy;
     bool utc;
     bool help;
     bool version;
@@ -1323,12 +1446,13 @@ struct options {
 };
 
 static const char usage[] =
-    "usage: timesvc [-hquvV] [-l auto|journal|syslog|stderr] [-s auto|required|off]\n"
+    "usage: timesvc [-hpquvV] [-l auto|journal|syslog|stderr] [-s auto|required|off]\n"
     "               [-t seconds]\n"
     "Tell the time on standard input and output, for a supervisor that accepts "
     "connections.\n"
     "\n"
     "  -l, --log=WHERE       log to the journal, syslog or stderr (auto: what is there)\n"
+    "  -p, --proxy           expect a header of the PROXY protocol, version 1, first\n"
     "  -q, --quiet           log faults only\n"
     "  -s, --sandbox=WHEN    confine itself: required, or off (auto: if possible)\n"
     "  -t, --timeout=SECONDS close after so long without a byte (3600; 0 = never)\n"
@@ -1378,6 +1502,7 @@ static bool options_take(struct options *o, int option)
     switch (option) {
     case 'h': o->help = true; return true;
     case 'l': return options_choose(optarg, logs, &o->log);
+    case 'p': o->proxy = true; return true;
     case 'q': o->verbosity = QUIET; return true;
     case 's': return options_choose(optarg, sandboxes, &o->sandbox);
     case 't': return options_seconds(optarg, &o->limit);
@@ -1399,6 +1524,7 @@ static const char *options_read(struct options *o, int argc, char **argv,
     static const struct option names[] = {
         {"help", no_argument, NULL, 'h'},
         {"log", required_argument, NULL, 'l'},
+        {"proxy", no_argument, NULL, 'p'},
         {"quiet", no_argument, NULL, 'q'},
         {"sandbox", required_argument, NULL, 's'},
         {"timeout", required_argument, NULL, 't'},
@@ -1420,7 +1546,7 @@ static const char *options_read(struct options *o, int argc, char **argv,
     opterr = 0; /* getopt would tell the peer */
     for (;;) {
         int at = optind;
-        int option = getopt_long(count, words, "+hl:qs:t:uvV", names, NULL);
+        int option = getopt_long(count, words, "+hl:pqs:t:uvV", names, NULL);
         if (option == -1)
             break;
         if (!options_take(o, option))
@@ -1502,6 +1628,8 @@ int main(int argc, char **argv)
 
     connection_init(&connection, &options, &launch, &caught, &log);
     connection_confine(&connection, (enum sandbox)options.sandbox, &log);
+    if (options.proxy)
+        connection_introduce(&connection, &peer);
     log_connected(&log);
     connection_serve(&connection);
     connection_close(&connection);

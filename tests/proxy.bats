@@ -1,0 +1,185 @@
+#!/usr/bin/env bats
+# --proxy: the header of the PROXY protocol, version 1, that a proxy in front begins with.
+# Each test that launches expects exit status 0 and reads the record.
+
+load helpers
+
+V4='PROXY TCP4 192.0.2.7 198.51.100.1 56324 45000\r\n'
+
+# refused STEP...: the connection is closed without a byte, and the record says so.
+refused() {
+    launch "$@" eof exits -- --proxy
+    assert_output --regexp ': ended peer=127\.0\.0\.1 port=[0-9]+ end=refused requests=0 invalid=0 received=[0-9]+ sent=0 '
+}
+
+# malformed BYTES: the same for a line, through a pipe, which is faster.
+malformed() {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    run -0 --separate-stderr bash -c 'printf %b "$1" | "$2" --proxy' bash "$1" "$TIMESVC"
+    assert_output ''
+    assert_regex "$stderr" ': ended peer=local end=refused requests=0 invalid=0 .* sent=0 '
+}
+
+# named PEER HEADER: that is whom the record names.
+named() {
+    launch "send:$2" 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof -- --proxy
+    assert_output --partial ": ended $1 end=quit requests=2 invalid=0 "
+}
+
+# --- A header
+
+@test "the record names the peer that the header names, not the proxy" {
+    named 'peer=192.0.2.7 port=56324' "$V4"
+    named 'peer=255.255.255.255 port=65535' \
+        'PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n'
+    local over
+    for over in pipes unix; do
+        launch --over "$over" "send:$V4" 'send:TIME' 'expect:JAM %T' half-close eof -- --proxy
+        assert_output --partial ': ended peer=192.0.2.7 port=56324 end=eof '
+    done
+}
+
+@test "the header's peer may have an IPv6 address" {
+    named 'peer=2001:db8::7 port=56324' 'PROXY TCP6 2001:db8::7 2001:db8::1 56324 45000\r\n'
+    local full=ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
+    named "peer=$full port=65535" "PROXY TCP6 $full $full 65535 65535\\r\\n"
+    named 'peer=192.0.2.7 port=1' 'PROXY TCP6 ::ffff:192.0.2.7 ::1 1 0\r\n'
+}
+
+@test "a proxy that does not know its peer, such as for a health check, is the peer" {
+    local rest
+    for rest in '' ' ' ' TCP9 none of this counts' ' 192.0.2.7 198.51.100.1 56324 45000'; do
+        launch "send:PROXY UNKNOWN$rest\\r\\n" 'send:TIME\r\nQUIT' 'expect:JAM %T\r\n' eof \
+            -- --proxy
+        assert_output --regexp ': ended peer=127\.0\.0\.1 port=[0-9]+ end=quit requests=2 '
+    done
+}
+
+@test "the header may come a byte at a time" {
+    launch "dribble:$V4" 'send:TIME' 'expect:JAM %T' 'send:QUIT' eof -- --proxy
+    assert_output --partial ': ended peer=192.0.2.7 port=56324 end=quit requests=2 '
+}
+
+@test "requests in the header's segment are answered, whole ones and a tail" {
+    launch "send:${V4}TIME" 'expect:JAM %T' 'send:\r\n' 'expect:\r\n' "send:$V4" \
+        'expect:Invalid request\r\n' 'send:QUIT' eof -- --proxy
+    assert_output --partial ' end=quit requests=3 invalid=1 '
+    launch "send:${V4}FOO" 'expect:Invalid request' after:1 within:2 half-close eof -- --proxy
+    launch "send:${V4}QUIT\\r\\n" eof exits within:2.5 -- --proxy
+    assert_output --partial ' end=quit requests=1 '
+    launch --over pipes "send:${V4}TIME\\r\\nFOO\\r\\nTIME" half-close \
+        'expect:JAM %T\r\nInvalid request\r\nJAM %T' eof -- --proxy
+    assert_output --partial ' end=eof requests=3 invalid=1 '
+}
+
+@test "10000 requests right behind the header are answered" {
+    launch "send:$V4" pump:10000 'send:QUIT\r\n' eof -- --proxy
+    assert_output --partial ': ended peer=192.0.2.7 port=56324 end=quit requests=10001 '
+}
+
+@test "nothing is sent, and no request awaited, before the conversation" {
+    launch "send:$V4" quiet:1.5 half-close eof -- --proxy
+    assert_output --partial ': ended peer=192.0.2.7 port=56324 end=eof requests=0 '
+}
+
+@test "the transcript begins with the header's peer" {
+    launch "send:${V4}TIME\\r\\nQUIT\\r\\n" 'expect:JAM %T\r\n' eof -- --proxy -v
+    assert_equal "${#lines[@]}" 5
+    local line
+    for line in "${lines[@]}"; do
+        assert_regex "$line" '[a-z] peer=192\.0\.2\.7 port=56324( |$)'
+    done
+    assert_line --index 0 --partial ': connected '
+}
+
+# --- None
+
+@test "a connection without a header is closed, unanswered" {
+    refused 'send:TIME\r\n'
+    refused 'send:TIME'
+    refused 'send:QUIT\r\n'
+    refused 'send:\r\n'
+    refused 'send:\r\n\r\n\x00\r\nQUIT\n' # version 2
+    refused half-close
+    refused 'send:PROXY TCP4 192.0.2.7 198.51.100.1 56324 45000\r' half-close
+    launch --stderr peer 'send:TIME\r\n' eof -- --proxy -v
+}
+
+@test "a header is no longer than 107 bytes" {
+    local filler
+    filler=$(printf 'x%.0s' {1..91})
+    launch "send:PROXY UNKNOWN $filler\\r\\n" 'send:TIME' 'expect:JAM %T' half-close eof -- --proxy
+    refused "send:PROXY UNKNOWN x$filler\\r\\n"
+    refused "send:PROXY UNKNOWN $filler$filler"
+}
+
+@test "a header has all its words, and no other" {
+    local header
+    for header in 'PROXY' 'PROXY ' 'proxy UNKNOWN' 'PROXY  UNKNOWN' 'PROXY UNKNOWNS' \
+        'PROXY unknown' 'PROXY TCP4' 'PROXY TCP4 ' 'PROXY TCP5 1.2.3.4 1.2.3.4 1 1' \
+        'PROXY TCP4 1.2.3.4 1.2.3.4 1' 'PROXY TCP4 1.2.3.4 1.2.3.4 1 1 ' \
+        'PROXY TCP4 1.2.3.4 1.2.3.4 1 1 1' 'PROXY TCP4  1.2.3.4 1.2.3.4 1 1' \
+        'PROXY TCP4\t1.2.3.4 1.2.3.4 1 1' 'PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r' \
+        'PROXY TCP4 1.2.3.4 1.2.3.4 1 1\x00' 'PROXY UNKNOWN\x00' ' PROXY UNKNOWN'; do
+        malformed "$header\\r\\n"
+    done
+    malformed 'PROXY UNKNOWN\n'
+}
+
+@test "the header's addresses are of its family, and well-formed" {
+    local address
+    for address in 1.2.3 1.2.3.256 1.2.3.4.5 01.2.3.4 0x1.2.3.4 1.2.3.4/8 ::1 example.org ''; do
+        malformed "PROXY TCP4 $address 1.2.3.4 1 1\\r\\n"
+        malformed "PROXY TCP4 1.2.3.4 $address 1 1\\r\\n"
+    done
+    for address in 1.2.3.4 ::1::1 12345::1 1:2:3:4:5:6:7 fe80::1%lo '[::1]' ''; do
+        malformed "PROXY TCP6 $address ::1 1 1\\r\\n"
+        malformed "PROXY TCP6 ::1 $address 1 1\\r\\n"
+    done
+}
+
+@test "the header's ports are decimal, up to 65535, without leading zeros" {
+    local port
+    for port in 65536 99999 4294967297 01 00 -1 +1 0x1 1a x ''; do
+        malformed "PROXY TCP4 1.2.3.4 1.2.3.4 $port 1\\r\\n"
+        malformed "PROXY TCP4 1.2.3.4 1.2.3.4 1 $port\\r\\n"
+    done
+}
+
+@test "nothing of a header that is malformed reaches the log" {
+    refused 'send:PROXY TCP4 1.2.3.4\nforged 1.2.3.4 1 1\r\n'
+    refute_output --partial forged
+    refused 'send:PROXY TCP4 evil\x1b[31m 1.2.3.4 1 1\r\n'
+    refute_output --partial evil
+    launch 'send:PROXY UNKNOWN evil peer=192.0.2.9\r\n' half-close eof -- --proxy -v
+    refute_output --partial evil
+}
+
+@test "a header that is not whole within five seconds is none" {
+    launch 'send:PROXY' quiet:3 'send: TCP4' eof after:1 within:2.5 exits -- --proxy
+    assert_output --regexp ' end=refused requests=0 .* seconds=5\.'
+}
+
+@test "the wait for a header is bounded by the time limit too, but not endless without one" {
+    launch eof after:1 within:2 -- --proxy -t 1
+    assert_output --partial ' end=refused '
+    launch eof after:5 within:6 -- --proxy -t 0
+    assert_output --partial ' end=refused '
+}
+
+# --- Other ends
+
+@test "a signal ends the wait for the header" {
+    launch 'send:PROXY TC' quiet:0.2 signal:TERM eof within:1 exits within:1 -- --proxy
+    assert_output --partial ' end=terminated requests=0 invalid=0 received=8 sent=0 '
+}
+
+@test "a proxy that resets the connection before the header is gone" {
+    launch 'send:PROXY TC' quiet:0.2 reset exits within:1 -- --proxy
+    assert_output --partial ' end=reset '
+}
+
+@test "without --proxy a header is a request, and an invalid one" {
+    launch "send:$V4" 'expect:Invalid request\r\n' 'send:QUIT' eof --
+    assert_output --regexp ': ended peer=127\.0\.0\.1 port=[0-9]+ end=quit requests=2 invalid=1 '
+}
