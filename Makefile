@@ -100,6 +100,8 @@ help:
 	@echo 'make sanitizers    run the tests under the address and undefined sanitizers'
 	@echo 'make valgrind      run the tests under valgrind'
 	@echo 'make mutants       break timesvc.c in many ways: the tests have to notice each'
+	@echo 'make bench         measure it beside others, under 5 minutes, into bench/results.*'
+	@echo 'make bench-full    the same for longer, and hold 10,000 connections'
 	@echo 'make support-table  put what the last test run found into the README'
 	@echo 'make lint          check the sources with every analyser'
 	@echo 'make install       install below PREFIX=/usr/local (DESTDIR= to stage)'
@@ -121,7 +123,7 @@ run: timesvc
 ARCHITECTURES = aarch64-linux-gnu riscv64-linux-gnu arm-linux-gnueabihf i686-linux-gnu s390x-linux-gnu
 CROSS = $(shell for a in $(ARCHITECTURES); do ! command -v $$a-gcc >/dev/null || echo tests/verify/timesvc-$$a; done)
 
-test: all $(PROGRAMS:%=tests/verify/%-forbidden) tests/verify/short.so $(CROSS)
+test: all $(PROGRAMS:%=tests/verify/%-forbidden) tests/verify/short.so $(CROSS) $(BENCH)
 	@tests/run $(TESTS)
 
 prove: tests/verify/prove
@@ -137,6 +139,14 @@ coverage sanitizers valgrind:
 
 mutants: all
 	@tests/verify/mutants $(MUTANTS)
+
+# The results are kept in bench/.
+.PHONY: bench bench-full
+bench: all $(BENCH)
+	@bench/run -o bench
+
+bench-full: all $(BENCH)
+	@bench/run -r 15 -s 1 -l 10000 -o bench
 
 # From the last whole run of the tests.
 support-table:

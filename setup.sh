@@ -6,6 +6,7 @@
 #     ./setup.sh test     to test, too
 #     ./setup.sh lint     to test, and check the sources
 #     ./setup.sh verify   to test, fuzz, and run under the sanitizers and valgrind
+#     ./setup.sh bench    to test, and measure
 set -eu
 cd "$(dirname "$0")"
 
@@ -22,6 +23,7 @@ test    gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 test    gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
 test    libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross qemu-user faketime
 verify  clang afl++ valgrind
+bench   gnuplot-nox valgrind
 lint    clang clang-format clang-tidy cppcheck shellcheck mandoc
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only
@@ -33,9 +35,9 @@ releases='bookworm trixie'
 case ${1:-} in
     '') purposes='build|run' ;;
     test) purposes='build|run|test' ;;
-    lint | verify) purposes="build|run|test|$1" ;;
+    lint | verify | bench) purposes="build|run|test|$1" ;;
     *)
-        echo "usage: $0 [test|lint|verify]" >&2
+        echo "usage: $0 [test|lint|verify|bench]" >&2
         exit 64
         ;;
 esac

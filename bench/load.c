@@ -287,10 +287,11 @@ static void roundtrip(void)
 {
     struct samples trips = {0};
     int fd = peer_connect();
+    bool started = fd >= 0 && peer_ask(fd);
     int64_t began = now();
     int64_t before = began;
 
-    while (fd >= 0 && before < began + options.duration && peer_ask(fd)) {
+    while (started && before < began + options.duration && peer_ask(fd)) {
         int64_t after = now();
         samples_add(&trips, after - before);
         before = after;
