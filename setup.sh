@@ -18,13 +18,13 @@ test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace ts
 test    ucspi-tcp ipsvd tcputils s6 socat ncat
 test    netcat-traditional busybox inetutils-telnet
 test    libbsd0 libcap2 libevent-2.1-7 libselinux1 libtirpc3 libwrap0
-test    mmdebstrap systemd-container
+test    mmdebstrap systemd-container mandoc
 test    gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 test    gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
 test    libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross qemu-user faketime
 verify  clang afl++ valgrind
 bench   gnuplot-nox valgrind
-lint    clang clang-format clang-tidy cppcheck shellcheck mandoc
+lint    clang clang-format clang-tidy cppcheck shellcheck
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only
 # unpacked. The libraries that they need are in the list above.

@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# The manual pages, the program and what else explains it say the same.
+
+load helpers
+source "$TESTS/pages.bash"
+
+# assert_same_lines TEXT TEXT: in whatever order.
+assert_same_lines() {
+    assert_equal "$(sort -u <<<"$1")" "$(sort -u <<<"$2")"
+}
+
+# section NAME: of timesvc(8), as it is written.
+section() {
+    sed -n "/^\.Sh $1\$/,/^\.Sh /p" "$TREE/timesvc.8"
+}
+
+# statement PATTERN: the lines of timesvc.c from one that matches to the end of that statement.
+statement() {
+    sed -n "/$1/,/};/p" "$TREE/timesvc.c"
+}
+
+@test "--help, the manual page and the table of options know the same options" {
+    local in_table in_help in_page
+    # -t --timeout= where it takes an argument.
+    in_table=$(statement 'struct option names' |
+        sed -nE "s/.*\{\"([a-z]+)\", (no|required)_argument, NULL, '(.)'.*/-\3 --\1\2/p" |
+        sed 's/no$//; s/required$/=/')
+    in_help=$("$TIMESVC" --help | sed -nE 's/^  (-.), (--[a-z]+=?).*/\1 \2/p')
+    in_page=$(sed -nE 's/^\.It Fl (.) , Fl (-[a-z]+)( Ns (=).*)?$/-\1 -\2\4/p' "$TREE/timesvc.8")
+    [ -n "$in_table" ]
+    assert_same_lines "$in_table" "$in_help"
+    assert_same_lines "$in_table" "$in_page"
+}
+
+@test "--help and the manual page have the same synopsis" {
+    local in_help in_page
+    in_help=$("$TIMESVC" --help | sed '/^Tell/,$d; s/^usage://' | tr -d ' \n')
+    in_page=$(mandoc -T ascii "$TREE/timesvc.8" | sed 's/.\x08//g' |
+        sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' | sed '1d;$d' | tr -d ' \t\n')
+    assert_equal "$in_page" "$in_help"
+}
+
+@test "the manual page and the catalog explain every kind of record and every ending" {
+    local kinds endings
+    kinds=$(statement '^} kinds' | sed -nE 's/.*LOG_[A-Z]+, "([a-z]+)".*/\1/p')
+    [ -n "$kinds" ]
+    assert_same_lines "$kinds" \
+        "$(section DIAGNOSTICS | sed -nE 's/^\.It ([a-z]+) peer=.*/\1/p')"
+    assert_equal "$(grep -c '^-- ' "$TREE/etc/catalog/timesvc.catalog")" "$(wc -l <<<"$kinds")"
+    # None ends as open.
+    endings=$(statement 'endings\[\] = ' | grep -oE '= "[a-z]+"' | tr -d '=" ' | grep -vx open)
+    assert_same_lines "$endings" "$(section DIAGNOSTICS | sed -nE 's/^\.It Cm ([a-z]+)$/\1/p')"
+    assert_same_lines "$endings" \
+        "$(sed -nE '/@TIMESVC_END@/,/^--/s/^([a-z]+)  +.*/\1/p' "$TREE/etc/catalog/timesvc.catalog")"
+}
+
+@test "the manual page explains every exit status" {
+    local statuses
+    statuses=$({
+        echo '#include <sysexits.h>'
+        grep -oE '\bEX_[A-Z]+' "$TREE/timesvc.c"
+    } | gcc -E - | grep -E '^[0-9]+$')
+    assert_same_lines "$statuses" "$(section 'EXIT STATUS' | sed -n 's/^\.It \([0-9]*\)$/\1/p')"
+}
+
+# reason COMMAND...: that it gives for its fault, up to the first colon.
+reason() {
+    local line
+    line=$("$@" 2>&1 >/dev/null </dev/null | grep -o 'reason=.*')
+    line=${line#reason=}
+    echo "${line%%: *}"
+}
+
+@test "the manual page explains every reason of a fault" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    local closed='exec "$0" <&-' reason
+    for reason in "$(reason "$TIMESVC" --bogus)" "$(reason bash -c "$closed" "$TIMESVC")" \
+        "$(statement 'launch_misuse' | grep -oE 'standard input is [a-z ]+' | head -n 1)"; do
+        [ -n "$reason" ]
+        run -0 section DIAGNOSTICS
+        assert_line --partial ".It $reason"
+    done
+    # The calls that connection_fault and connection_broken are told of.
+    grep -oE 'connection_(fault|broken)\(c, "[a-z]+"' "$TREE/timesvc.c" | grep -oE '[a-z]+"' |
+        tr -d '"' >"$BATS_TEST_TMPDIR/calls"
+    [ -s "$BATS_TEST_TMPDIR/calls" ]
+    while read -r reason; do
+        run -0 section DIAGNOSTICS
+        assert_output --regexp "[.]Li $reason"
+    done <"$BATS_TEST_TMPDIR/calls"
+}
+
+@test "the manual page explains every variable of the environment that the program asks for" {
+    local names
+    names=$(sed -nE 's/.*getenv\("([A-Z_]+)"\).*/\1/p; s/^ *\{"([A-Z_]+)", "([A-Z_]+)"\},.*/\1\n\2/p' \
+        "$TREE/timesvc.c")
+    assert_same_lines "$names"$'\nTZ' \
+        "$(section ENVIRONMENT | grep -E '^\.(It )?Ev' | grep -oE '\b[A-Z_]{2,}\b')"
+}
+
+@test "what make is told to do in a document it can do" {
+    local goal
+    grep -ohE '(`|&& |^    )make [a-z-]+' "$TREE"/*.md "$TREE"/docs/*.md | sed 's/.* //' | sort -u |
+        while read -r goal; do
+            grep -qE "^([a-z-]+ )*$goal( [a-z-]+)*:" "$TREE/Makefile" || echo "$goal"
+        done >"$BATS_TEST_TMPDIR/unknown"
+    run cat "$BATS_TEST_TMPDIR/unknown"
+    assert_output ''
+}
+
+@test "the system calls of a conversation are those documented, in that order" {
+    [ "$(uname -m)" = x86_64 ] || return 0 # elsewhere they have other names
+    TIMESVC=$TREE/timesvc-static
+    START=(env -u TZ strace -D -qq -o "$BATS_TEST_TMPDIR/calls")
+    launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
+    run sed 's/(.*//; /^+++/d' "$BATS_TEST_TMPDIR/calls"
+    # shellcheck disable=SC2016 # those are backquotes in the page
+    assert_output "$(sed -n 's/^| `\([a-z0-9_]*\)` |.*/\1/p' "$TREE/docs/system-calls.md")"
+}
