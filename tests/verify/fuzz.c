@@ -1,7 +1,8 @@
 /*
  * A target for libFuzzer and AFL++: one input stream brings one output stream, however it
- * is cut. The first bytes of the fuzzer's input say where, the rest is the stream.
- * Whatever comes also has to be harmless in the log.
+ * is cut, and with a transcript or without, where the parser has a short way. The first
+ * bytes of the fuzzer's input say where to cut, the rest is the stream. Whatever comes
+ * also has to be harmless in the log.
  */
 #define main timesvc_main
 #include "../../timesvc.c" // NOLINT(bugprone-suspicious-include): its functions are static
@@ -24,14 +25,22 @@ static void check(bool held)
 
 static void hear(void *context, const char *request, size_t length, const char *reply)
 {
-    struct record r = {0};
+    static const struct log log = {.to = JOURNAL};
+    static struct text message;
+    struct record r;
+    size_t lines = 0;
 
     (void)context;
     check(!reply || strcmp(reply, JAM) == 0 || strcmp(reply, INVALID_REPLY) == 0);
+    record_begin(&r, &log, REQUEST);
     record_bytes(&r, "request", request, length);
-    check(r.length < sizeof r.text && strlen(r.text) == r.length);
-    for (size_t i = 0; i < r.length; i++)
-        check(r.text[i] >= ' ' && r.text[i] <= '~');
+    for (size_t i = 0; i < r.text.length; i++)
+        check(r.text.bytes[i] >= ' ' && r.text.bytes[i] <= '~');
+    message.length = 0;
+    message_for_journal(&message, &r);
+    for (size_t i = 0; i < message.length; i++)
+        lines += message.bytes[i] == '\n';
+    check(lines == 5 && message.bytes[message.length - 1] == '\n');
 }
 
 static void take(struct said *said, struct output *out)
@@ -42,12 +51,11 @@ static void take(struct said *said, struct output *out)
     out->length = 0;
 }
 
-/* Feed the stream in pieces that end at these cuts, and then its end. */
-static void feed(struct said *said, const uint8_t *stream, size_t length,
-                 const size_t *cuts, size_t count)
+/* Feed the stream to p in pieces that end at these cuts, and then its end. */
+static void feed(struct protocol p, struct said *said, const uint8_t *stream,
+                 size_t length, const size_t *cuts, size_t count)
 {
     static struct output out;
-    struct protocol p = {.time_reply = JAM, .handled = hear};
     size_t at = 0;
 
     said->length = 0;
@@ -63,10 +71,17 @@ static void feed(struct said *said, const uint8_t *stream, size_t length,
     check(p.invalid <= p.requests);
 }
 
+static bool same(const struct said *a, const struct said *b)
+{
+    return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct said whole, pieces;
+    static const struct protocol plain = {.time_reply = JAM};
+    static const struct protocol transcript = {.time_reply = JAM, .handled = hear};
+    static struct said whole, pieces, reported;
     size_t cuts[CUTS], at = 0;
 
     if (size < CUTS || size > 1 << 15)
@@ -75,9 +90,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at += data[i];
         cuts[i] = at < size - CUTS ? at : size - CUTS;
     }
-    feed(&whole, data + CUTS, size - CUTS, cuts, 0);
-    feed(&pieces, data + CUTS, size - CUTS, cuts, CUTS);
-    check(whole.length == pieces.length);
-    check(memcmp(whole.bytes, pieces.bytes, whole.length) == 0);
+    feed(plain, &whole, data + CUTS, size - CUTS, cuts, 0);
+    feed(plain, &pieces, data + CUTS, size - CUTS, cuts, CUTS);
+    feed(transcript, &reported, data + CUTS, size - CUTS, cuts, CUTS);
+    check(same(&whole, &pieces) && same(&whole, &reported));
     return 0;
 }
