@@ -91,6 +91,7 @@
 #define INPUT_SIZE   32768             /* a batch: one read */
 #define OUTPUT_SIZE  81920 /* replies between two writes: of a batch of TIME */
 #define EXCERPT_SIZE 64    /* of a request in the transcript */
+#define REASON_SIZE  128   /* of a word of the command line in a record */
 #define TEXT_SIZE    2048  /* of a log record, as the log takes it */
 
 /*
@@ -1261,7 +1262,7 @@ static void log_fault(struct log *log, const char *what, const char *why)
     record_string(&r, "reason", what);
     if (*why)
         text_string(&r.text, ": ");
-    text_escaped(&r.text, why, strlen(why));
+    text_escaped(&r.text, why, strnlen(why, REASON_SIZE));
     log_send(log, &r);
 }
 

@@ -146,6 +146,13 @@ in_journal() {
     assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --bogus'
 }
 
+@test "a fault is in the journal, cut, however long the word that is wrong" {
+    in_journal stream "$TIMESVC" "--$(printf %04000d 0)"
+    assert_success
+    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --0{126} '
+}
+
 @test "records go to syslog where standard error is the client's" {
     in_journal syslog "$TIMESVC"
     assert_success
