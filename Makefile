@@ -25,8 +25,8 @@ MUSL_HEADERS := -idirafter /usr/include -idirafter /usr/include/$(shell $(MUSL_C
 # start with what relocates itself, rcrt1.o. libc's few variables go before our large buffers,
 # so that they share a page with ours: each idle connection has a page less of its own.
 MUSL_LIB   := /usr/lib/$(shell $(MUSL_CC) -dumpmachine 2>/dev/null | sed 's/-.*//')-linux-musl
-STATIC_PIE := -nostartfiles $(addprefix $(MUSL_LIB)/,rcrt1.o crti.o crtn.o) \
-              -Wl,-static,-pie,--no-dynamic-linker,-z,text \
+STATIC_PIE := -pie -nostartfiles $(addprefix $(MUSL_LIB)/,rcrt1.o crti.o crtn.o) \
+              -Wl,-static,--no-dynamic-linker,-z,text \
               -Wl,-u,localtime_r,-u,sigaction -lc
 
 PROGRAMS := timesvc $(shell command -v $(MUSL_CC) >/dev/null && echo timesvc-static)
@@ -106,6 +106,8 @@ help:
 	@echo 'make lint          check the sources with every analyser'
 	@echo 'make install       install below PREFIX=/usr/local (DESTDIR= to stage)'
 	@echo 'make uninstall     remove what install put there'
+	@echo 'make dist          pack the source: $(TARBALL)'
+	@echo 'make deb           build the Debian packages, into dist/ (./setup.sh package first)'
 	@echo 'make clean         remove what was built'
 
 # Only TZ crosses: systemd-socket-activate --inetd hands over an empty environment.
@@ -156,26 +158,28 @@ lint: all
 	@tests/lint
 
 clean:
-	rm -rf timesvc timesvc-static tests/.superservers tests/.roots tests/.support \
+	rm -rf timesvc timesvc-static dist tests/.superservers tests/.roots tests/.support \
 	    $(addprefix tests/verify/,timesvc-*[!c] short.so prove \
 	    fuzz-libfuzzer fuzz-afl fuzz_proxy-libfuzzer fuzz_proxy-afl found) $(BENCH)
 
-# Units, catalog and the rest get the path of the programs as they are installed. A drop-in
-# lifts the limit that systemd has since 255 and that older ones would warn about.
+# What is installed names the places that it is installed in. A drop-in lifts the limit that
+# systemd has since 255 and that older ones would warn about.
 SYSTEMD_VERSION ?= $(shell systemctl --version 2>/dev/null | sed -n '1s/systemd \([0-9]*\).*/\1/p')
 POLL_LIMIT := $(shell [ 0$(SYSTEMD_VERSION) -ge 255 ] && echo timesvc.socket.d/poll-limit.conf)
 PLACES  = s|/usr/local/sbin|$(SBINDIR)|g; s|/usr/local/share/doc/timesvc|$(DOCDIR)|g; s|/usr/local/lib|$(LIBDIR)|g
-AT_HOME = sed '$(PLACES); $(if $(filter %-static,$(PROGRAMS)),,s|timesvc-static|timesvc|g)'
+# Where there is no static program, the other one takes its place.
+NAMES   = $(if $(filter %-static,$(PROGRAMS)),,s|timesvc-static|timesvc|g)
 
-INSTALLED = $(PROGRAMS:%=$(SBINDIR)/%) \
-            $(UNITDIR)/timesvc.socket $(UNITDIR)/timesvc@.service \
-            $(POLL_LIMIT:%=$(UNITDIR)/%) \
-            $(LIBDIR)/sysusers.d/timesvc.conf $(LIBDIR)/sysctl.d/timesvc.conf \
-            $(LIBDIR)/systemd/catalog/timesvc.catalog \
-            $(MANDIR)/man8/timesvc.8 $(MANDIR)/man8/timesvc-static.8 $(MANDIR)/man8/timesvc.socket.8 \
-            $(DOCDIR)/inetd.conf.example $(DOCDIR)/xinetd.d/timesvc
+UNITS     = timesvc.socket timesvc@.service
+PAGES     = timesvc.8 timesvc.socket.8
+EXAMPLES := $(shell [ ! -d examples ] || find examples -type f)
 
-DIRECTORIES = $(sort $(dir $(INSTALLED)))
+CONFIGURED = $(UNITS:%=$(UNITDIR)/%) $(DOCDIR)/inetd.conf.example $(DOCDIR)/xinetd.d/timesvc \
+             $(EXAMPLES:%=$(DOCDIR)/%)
+INSTALLED  = $(PROGRAMS:%=$(SBINDIR)/%) $(CONFIGURED) $(POLL_LIMIT:%=$(UNITDIR)/%) \
+             $(LIBDIR)/sysusers.d/timesvc.conf $(LIBDIR)/sysctl.d/30-timesvc.conf \
+             $(LIBDIR)/systemd/catalog/timesvc.catalog \
+             $(PAGES:%=$(MANDIR)/man8/%) $(MANDIR)/man8/timesvc-static.8
 
 # A staged or private copy is only files; on the live system the units are made known, too.
 ifneq ($(filter $(PREFIX),/usr /usr/local),)
@@ -183,28 +187,33 @@ LIVE := $(shell [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ] && [ "$$(id -u
 endif
 
 install: all
-	install -d $(DIRECTORIES:%=$(DESTDIR)%)
+	install -d $(sort $(dir $(INSTALLED:%=$(DESTDIR)%)))
 	install $(PROGRAMS) $(DESTDIR)$(SBINDIR)
-	$(AT_HOME) timesvc.socket | install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/timesvc.socket
-	$(AT_HOME) timesvc@.service | install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/timesvc@.service
+	install -m 644 $(UNITS) $(DESTDIR)$(UNITDIR)
 	for file in $(POLL_LIMIT); do install -m 644 etc/$$file $(DESTDIR)$(UNITDIR)/$$file; done
 	install -m 644 etc/sysusers.d/timesvc.conf $(DESTDIR)$(LIBDIR)/sysusers.d
-	install -m 644 etc/sysctl.d/timesvc.conf $(DESTDIR)$(LIBDIR)/sysctl.d
+	install -m 644 etc/sysctl.d/30-timesvc.conf $(DESTDIR)$(LIBDIR)/sysctl.d
 	install -m 644 etc/catalog/timesvc.catalog $(DESTDIR)$(LIBDIR)/systemd/catalog
-	sed '$(PLACES)' timesvc.8 | install -m 644 /dev/stdin $(DESTDIR)$(MANDIR)/man8/timesvc.8
-	sed '$(PLACES)' timesvc.socket.8 | install -m 644 /dev/stdin $(DESTDIR)$(MANDIR)/man8/timesvc.socket.8
+	install -m 644 $(PAGES) $(DESTDIR)$(MANDIR)/man8
 	ln -sf timesvc.8 $(DESTDIR)$(MANDIR)/man8/timesvc-static.8
-	$(AT_HOME) inetd.conf.example | install -m 644 /dev/stdin $(DESTDIR)$(DOCDIR)/inetd.conf.example
-	$(AT_HOME) etc/xinetd.d/timesvc | install -m 644 /dev/stdin $(DESTDIR)$(DOCDIR)/xinetd.d/timesvc
+	install -m 644 inetd.conf.example $(DESTDIR)$(DOCDIR)
+	install -m 644 etc/xinetd.d/timesvc $(DESTDIR)$(DOCDIR)/xinetd.d
+	for file in $(EXAMPLES); do install -m "$$(stat -c %a $$file)" $$file $(DESTDIR)$(DOCDIR)/$$file; done
+	sed -i '$(PLACES)' $(PAGES:%=$(DESTDIR)$(MANDIR)/man8/%)
+	sed -i '$(PLACES); $(NAMES)' $(CONFIGURED:%=$(DESTDIR)%)
 ifneq ($(LIVE),)
 	systemd-sysusers timesvc.conf
-	/lib/systemd/systemd-sysctl $(LIBDIR)/sysctl.d/timesvc.conf
+	/lib/systemd/systemd-sysctl 30-timesvc.conf
 	journalctl --quiet --update-catalog
 	systemctl daemon-reload
 endif
 
-# What any install could have put goes, whatever this machine has by now. So do the
-# directories that are timesvc's own; those it shares stay.
+# What any install could have put goes, whatever this machine has by now. So does each
+# directory that is empty then, up to those that any system has.
+DIRECTORIES = $(patsubst %/,%,$(sort $(dir $(INSTALLED)) $(UNITDIR)/timesvc.socket.d/))
+STANDARD    = $(or $(DESTDIR),$(patsubst %/,%,$(dir $(PREFIX))) $(addprefix /usr/local/,sbin lib share share/man))
+RESERVED    = /proc/sys/net/ipv4/ip_local_reserved_ports
+
 uninstall:
 ifneq ($(LIVE),)
 	-systemctl --quiet disable --now timesvc.socket
@@ -212,12 +221,46 @@ ifneq ($(LIVE),)
 endif
 	rm -f $(INSTALLED:%=$(DESTDIR)%) $(DESTDIR)$(SBINDIR)/timesvc-static \
 	    $(DESTDIR)$(UNITDIR)/timesvc.socket.d/poll-limit.conf
-	for own in $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d; do \
-	    [ ! -d $(DESTDIR)$$own ] || rmdir $(DESTDIR)$$own; done
+	@for dir in $(DIRECTORIES:%=$(DESTDIR)%); do \
+	    while case ' $(STANDARD) ' in *" $$dir "*) false ;; *) [ -d "$$dir" ] ;; esac; do \
+	        rmdir --ignore-fail-on-non-empty "$$dir"; \
+	        [ ! -d "$$dir" ] || break; \
+	        dir=$${dir%/*}; \
+	    done; \
+	done
 ifneq ($(LIVE),)
 	-userdel timesvc
+	-[ "$$(cat $(RESERVED))" != 45000 ] || echo >$(RESERVED)
 	-journalctl --quiet --update-catalog
 	-systemctl daemon-reload
 endif
 
-.PHONY: all help run test prove fuzz coverage sanitizers valgrind mutants support-table lint clean install uninstall
+# The source as others get it, cleaned: from the same files the same bytes, whoever packs them
+# where and when.
+VERSION  = $(shell sed -n 's/^.define TIMESVC_VERSION "\(.*\)"/\1/p' timesvc.c)
+RELEASED = $(shell sed -n '/^ -- /{s/.*>  //p;q}' debian/changelog)
+TARBALL  = dist/timesvc-$(VERSION).tar.gz
+PACK     = tar -c --sort=name --format=gnu --owner=0 --group=0 --numeric-owner \
+           --mode=u+rw,go=u-w --mtime='$(RELEASED)'
+
+dist:
+	@set -e; mkdir -p dist; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	tree=$$work/timesvc-$(VERSION); mkdir "$$tree"; \
+	tar -c --exclude=./.git --exclude=./dist --exclude='./tests/.*' . | tar -x -C "$$tree"; \
+	$(MAKE) --silent -C "$$tree" clean; \
+	$(PACK) -C "$$work" timesvc-$(VERSION) | gzip -9n >$(TARBALL)
+	@echo $(TARBALL)
+
+# The Debian packages, their source and the log of their build. To Debian, what is in debian/
+# is no part of the program's source.
+deb: dist
+	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	tar -xf $(TARBALL) -C "$$work"; \
+	$(PACK) --exclude=debian -C "$$work" timesvc-$(VERSION) | \
+	    gzip -9n >"$$work/timesvc_$(VERSION).orig.tar.gz"; \
+	(cd "$$work/timesvc-$(VERSION)" && dpkg-buildpackage -us -uc) >dist/build.log 2>&1 || \
+	    { cat dist/build.log; exit 1; }; \
+	find "$$work" -maxdepth 1 -type f -exec mv -t dist {} +
+	@ls dist/*.deb
+
+.PHONY: all help run test prove fuzz coverage sanitizers valgrind mutants support-table lint clean install uninstall dist deb

@@ -3,6 +3,7 @@
 # nothing said, where all are there. Works as root or through sudo.
 #
 #     ./setup.sh          to build and run
+#     ./setup.sh package  to build the Debian packages, too
 #     ./setup.sh test     to test, too
 #     ./setup.sh lint     to test, and check the sources
 #     ./setup.sh verify   to test, fuzz, and run under the sanitizers and valgrind
@@ -14,11 +15,13 @@ cd "$(dirname "$0")"
 packages='
 build   gcc libc6-dev make libsystemd-dev musl-tools
 run     systemd netcat-openbsd
+package debhelper dpkg-dev pkgconf systemd
 test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace tshark
 test    ucspi-tcp ipsvd tcputils s6 socat ncat
 test    netcat-traditional busybox inetutils-telnet
 test    libbsd0 libcap2 libevent-2.1-7 libselinux1 libtirpc3 libwrap0
 test    mmdebstrap systemd-container mandoc
+test    lintian blhc
 test    gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 test    gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
 test    libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross qemu-user faketime
@@ -34,10 +37,11 @@ releases='bookworm trixie'
 
 case ${1:-} in
     '') purposes='build|run' ;;
-    test) purposes='build|run|test' ;;
-    lint | verify | bench) purposes="build|run|test|$1" ;;
+    package) purposes='build|run|package' ;;
+    test) purposes='build|run|package|test' ;;
+    lint | verify | bench) purposes="build|run|package|test|$1" ;;
     *)
-        echo "usage: $0 [test|lint|verify|bench]" >&2
+        echo "usage: $0 [package|test|lint|verify|bench]" >&2
         exit 64
         ;;
 esac
@@ -79,7 +83,7 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # each word is a package
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
 fi
-[ $# -gt 0 ] || exit 0
+case ${1:-} in '' | package) exit 0 ;; esac
 
 here=tests/.superservers
 for package in $unpacked; do

@@ -75,7 +75,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMESVC_VERSION "0.1.0"
+#define TIMESVC_VERSION "1.0.0"
 
 /* The limits. Times are in nanoseconds, sizes in bytes. */
 #define SECOND       INT64_C(1000000000)

@@ -13,6 +13,12 @@ skip_unless_root() {
     [ "$(id -u)" -eq 0 ] || skip "needs root: $1"
 }
 
+# checkout DIRECTORY: a copy of this checkout, as someone else would have it.
+checkout() {
+    mkdir "$1"
+    tar -c -C "$TREE" --exclude=./.git --exclude=./dist --exclude='./tests/.*' . | tar -x -C "$1"
+}
+
 # report COLUMN VALUE: what this run found out about the supervisor, for the support table.
 report() {
     [ -z "${SUPPORT:-}" ] || echo "$2" >>"$SUPPORT/$SUPERVISOR.$1"

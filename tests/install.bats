@@ -26,7 +26,7 @@ tree_state() {
     staged install DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=255
     run -0 bash -c "cd '$root' && find . -type f | sort"
     assert_output - <<'END'
-./usr/lib/sysctl.d/timesvc.conf
+./usr/lib/sysctl.d/30-timesvc.conf
 ./usr/lib/systemd/catalog/timesvc.catalog
 ./usr/lib/systemd/system/timesvc.socket
 ./usr/lib/systemd/system/timesvc.socket.d/poll-limit.conf
@@ -42,11 +42,37 @@ tree_state() {
 END
     # Meanwhile the machine has lost a compiler, and its systemd is older.
     staged uninstall DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=252 MUSL_CC=no-such-compiler
-    run -0 bash -c "cd '$root' && find . -type f"
-    assert_output ./usr/sbin/other
-    run -0 find "$root" -name '*timesvc*'
-    assert_output ''
+    run -0 bash -c "cd '$root' && find . | sort"
+    assert_output - <<'END'
+.
+./usr
+./usr/sbin
+./usr/sbin/other
+END
     assert_equal "$(tree_state)" "$before"
+}
+
+@test "where uninstall has been, nothing is left, not even an empty directory" {
+    local root=$BATS_TEST_TMPDIR/root
+    staged install DESTDIR="$root"
+    staged uninstall DESTDIR="$root"
+    staged install PREFIX="$root/opt/time"
+    staged uninstall PREFIX="$root/opt/time"
+    run -0 find "$root"
+    assert_output "$root
+$root/opt"
+}
+
+@test "install fails where a file of ours is missing, and puts no empty one" {
+    local copy=$BATS_TEST_TMPDIR/copy file
+    checkout "$copy"
+    for file in timesvc.socket timesvc.8 inetd.conf.example; do
+        mv "$copy/$file" "$copy/away"
+        run ! make -C "$copy" --no-print-directory install DESTDIR="$copy/root"
+        run -0 find "$copy/root" -name "$file"
+        assert_output ''
+        mv "$copy/away" "$copy/$file"
+    done
 }
 
 @test "what is installed names the program where it was installed" {
@@ -75,6 +101,28 @@ END
     staged install DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=257
     run -0 cat "$root/$drop_in/poll-limit.conf"
     assert_line PollLimitIntervalSec=0
+}
+
+@test "make dist packs what builds, serves and tests" {
+    local copy=$BATS_TEST_TMPDIR/copy
+    checkout "$copy"
+    staged -C "$copy" dist
+    tar -xf "$copy/$output" -C "$BATS_TEST_TMPDIR"
+    run -0 make -C "$BATS_TEST_TMPDIR"/timesvc-* all
+    TIMESVC=$(echo "$BATS_TEST_TMPDIR"/timesvc-*/timesvc) SUPERVISOR=unix \
+        run -0 bats "$BATS_TEST_TMPDIR"/timesvc-*/tests/wire.bats
+}
+
+@test "the version that the program tells is that of the changelogs and the package" {
+    local version
+    version=$("$TREE/timesvc" --version)
+    version=${version#timesvc }
+    run -0 sed -n '1s/timesvc (\(.*\)-[0-9]*).*/\1/p' "$TREE/debian/changelog"
+    assert_output "$version"
+    run -0 sed -n 's/^## //p' "$TREE/CHANGELOG.md"
+    assert_line --index 0 "$version"
+    # The manual pages name none, so there is nothing to forget.
+    run ! grep -E '(version|timesvc|Os) [0-9]+\.' "$TREE"/*.8
 }
 
 @test "without musl-gcc make builds timesvc and says so" {
