@@ -19,6 +19,7 @@ package debhelper dpkg-dev pkgconf systemd
 test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace tshark
 test    ucspi-tcp ipsvd tcputils s6 socat ncat
 test    netcat-traditional busybox inetutils-telnet
+test    liblua5.3-0 libopentracing-c-wrapper0 libpcre2-8-0
 test    libbsd0 libcap2 libevent-2.1-7 libselinux1 libtirpc3 libwrap0
 test    mmdebstrap systemd-container mandoc
 test    lintian blhc
@@ -31,7 +32,7 @@ lint    clang clang-format clang-tidy cppcheck shellcheck
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only
 # unpacked. The libraries that they need are in the list above.
-unpacked='xinetd openbsd-inetd inetutils-inetd rlinetd'
+unpacked='xinetd openbsd-inetd inetutils-inetd rlinetd haproxy'
 # The Debian releases whose systemd is booted in a container, as root.
 releases='bookworm trixie'
 

@@ -3,34 +3,11 @@
 # packets captured at the server. To be run where mounts, network and processes are private.
 
 load helpers
+load hosts
 
 SERVER_HOST=172.16.16.101
 SILENT=172.16.16.102 # the original client, which sends no terminators
 BRISK=172.16.16.103  # a line client
-
-# on HOST COMMAND...: a host is a network namespace named by its address.
-on() {
-    ip netns exec "$@"
-}
-
-# Join the hosts by a bridge.
-lay_network() {
-    local host port
-    ip link add switch type bridge
-    ip link set switch up
-    for host in "$SERVER_HOST" "$SILENT" "$BRISK"; do
-        port=switch-${host##*.}
-        ip netns add "$host"
-        ip link add "$port" type veth peer name eth0 netns "$host"
-        ip link set "$port" master switch up
-        ip -n "$host" address add "$host/24" dev eth0
-        ip -n "$host" link set eth0 up
-    done
-}
-
-listening() {
-    on "$SERVER_HOST" ss -Hltn 'sport = 45000' | grep -q .
-}
 
 # captured WORD: a datagram sent now has come to the file, and so has what went before it.
 captured() {
@@ -81,14 +58,14 @@ print_segments() {
 
 setup_file() {
     SERVER_LOG=$BATS_FILE_TMPDIR/server
-    lay_network
+    lay_network "$SERVER_HOST" "$SILENT" "$BRISK"
     (leash ip netns exec "$SERVER_HOST" tcpserver -v -RHl0 "$SERVER_HOST" 45000 "$TIMESVC") \
         >"$SERVER_LOG" 2>&1 3>&- &
     export SERVER=$!
     (leash ip netns exec "$SERVER_HOST" tshark -i eth0 -f 'port 45000' \
         -w "$BATS_FILE_TMPDIR/capture") >"$BATS_FILE_TMPDIR/tshark" 2>&1 3>&- &
     export TSHARK=$!
-    retry listening
+    retry listens_on "$SERVER_HOST"
     retry captured begin
 
     # Five seconds are longer than every timer of the program but the time limit: a tail's

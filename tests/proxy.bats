@@ -110,13 +110,13 @@ named() {
     filler=$(printf 'x%.0s' {1..91})
     launch "send:PROXY UNKNOWN $filler\\r\\n" 'send:TIME' 'expect:JAM %T' half-close eof -- --proxy
     refused "send:PROXY UNKNOWN x$filler\\r\\n"
-    refused "send:PROXY UNKNOWN $filler$filler"
+    refused "send:PROXY UNKNOWN $filler$filler" exits within:2
 }
 
 @test "a header has all its words, and no other" {
     local header
-    for header in 'PROXY' 'PROXY ' 'proxy UNKNOWN' 'PROXY  UNKNOWN' 'PROXY UNKNOWNS' \
-        'PROXY unknown' 'PROXY TCP4' 'PROXY TCP4 ' 'PROXY TCP5 1.2.3.4 1.2.3.4 1 1' \
+    for header in 'PROXY' 'PROXY ' 'proxy UNKNOWN' 'PROXY  UNKNOWN' 'PROXYxUNKNOWN' \
+        'PROXY UNKNOWNS' 'PROXY unknown' 'PROXY TCP4' 'PROXY TCP4 ' 'PROXY TCP5 1.2.3.4 1.2.3.4 1 1' \
         'PROXY TCP4 1.2.3.4 1.2.3.4 1' 'PROXY TCP4 1.2.3.4 1.2.3.4 1 1 ' \
         'PROXY TCP4 1.2.3.4 1.2.3.4 1 1 1' 'PROXY TCP4  1.2.3.4 1.2.3.4 1 1' \
         'PROXY TCP4\t1.2.3.4 1.2.3.4 1 1' 'PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r' \
@@ -124,6 +124,8 @@ named() {
         malformed "$header\\r\\n"
     done
     malformed 'PROXY UNKNOWN\n'
+    malformed 'PROXY UNKNOWN x\n'
+    malformed 'PROXY TCP4 1.2.3.4 1.2.3.4 1 11\n'
 }
 
 @test "the header's addresses are of its family, and well-formed" {
