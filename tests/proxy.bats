@@ -116,7 +116,8 @@ named() {
 @test "a header has all its words, and no other" {
     local header
     for header in 'PROXY' 'PROXY ' 'proxy UNKNOWN' 'PROXY  UNKNOWN' 'PROXYxUNKNOWN' \
-        'PROXY UNKNOWNS' 'PROXY unknown' 'PROXY TCP4' 'PROXY TCP4 ' 'PROXY TCP5 1.2.3.4 1.2.3.4 1 1' \
+        'PROXY UNKNOWNS' 'PROXY unknown' 'PROXY TCP4' 'PROXY TCP4 ' \
+        'PROXY TCP5 1.2.3.4 1.2.3.4 1 1' \
         'PROXY TCP4 1.2.3.4 1.2.3.4 1' 'PROXY TCP4 1.2.3.4 1.2.3.4 1 1 ' \
         'PROXY TCP4 1.2.3.4 1.2.3.4 1 1 1' 'PROXY TCP4  1.2.3.4 1.2.3.4 1 1' \
         'PROXY TCP4\t1.2.3.4 1.2.3.4 1 1' 'PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r' \
