@@ -89,10 +89,10 @@
 #define LOG_PATIENCE (SECOND / 10)     /* for a log that takes no record */
 #define PROXY_LIMIT  (5 * SECOND)      /* for a proxy's header, from the start (-p) */
 #define INPUT_SIZE   32768             /* a batch: one read */
-#define OUTPUT_SIZE  81920 /* replies between two writes: of a batch of TIME */
-#define EXCERPT_SIZE 64    /* of a request in the transcript */
-#define REASON_SIZE  128   /* of a word of the command line in a record */
-#define TEXT_SIZE    2048  /* of a log record, as the log takes it */
+#define OUTPUT_SIZE  81920             /* replies: all that a batch of TIME brings */
+#define EXCERPT_SIZE 64                /* of a request in the transcript */
+#define REASON_SIZE  128               /* of a word of the command line in a record */
+#define TEXT_SIZE    2048              /* of a log record, as the log takes it */
 
 /*
  * ---- Protocol: bytes in, bytes out ------------------------------------------------

@@ -75,6 +75,11 @@ named() {
 @test "10000 requests right behind the header are answered" {
     launch "send:$V4" pump:10000 'send:QUIT\r\n' eof -- --proxy
     assert_output --partial ': ended peer=192.0.2.7 port=56324 end=quit requests=10001 '
+    # A file is read in one go, up to the size of the buffer.
+    { printf %b "$V4" && yes TIME | head -n 9000; } >"$BATS_TEST_TMPDIR/input"
+    run -0 --separate-stderr "$TIMESVC" --proxy <"$BATS_TEST_TMPDIR/input"
+    assert_equal "$(grep -c '^JAM ' <<<"$output")" 9000
+    assert_regex "$stderr" ' end=eof requests=9000 invalid=0 '
 }
 
 @test "nothing is sent, and no request awaited, before the conversation" {
