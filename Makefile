@@ -217,7 +217,7 @@ RESERVED    = /proc/sys/net/ipv4/ip_local_reserved_ports
 uninstall:
 ifneq ($(LIVE),)
 	-systemctl --quiet disable --now timesvc.socket
-	-systemctl --quiet stop 'timesvc@*.service'
+	-systemctl --quiet stop 'timesvc@*.service' system-timesvc.slice
 endif
 	rm -f $(INSTALLED:%=$(DESTDIR)%) $(DESTDIR)$(SBINDIR)/timesvc-static \
 	    $(DESTDIR)$(UNITDIR)/timesvc.socket.d/poll-limit.conf

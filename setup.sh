@@ -33,8 +33,10 @@ lint    clang clang-format clang-tidy cppcheck shellcheck
 # Superservers cannot be installed side by side, and installing starts them: they are only
 # unpacked. The libraries that they need are in the list above.
 unpacked='xinetd openbsd-inetd inetutils-inetd rlinetd haproxy'
-# The Debian releases whose systemd is booted in a container, as root.
+# The Debian releases whose systemd is booted in a container, as root; and what the unpacked
+# superservers need in another, where they are installed.
 releases='bookworm trixie'
+needed='update-inetd tcpd netbase lsb-base libbsd0 libevent-2.1-7 libselinux1 libtirpc3 libwrap0'
 
 case ${1:-} in
     '') purposes='build|run' ;;
@@ -88,23 +90,34 @@ case ${1:-} in '' | package) exit 0 ;; esac
 
 here=tests/.superservers
 for package in $unpacked; do
-    [ ! -e "$here/$package" ] || continue
+    [ ! -e "$here/$package.deb" ] || continue
     echo "Unpacking $package"
+    rm -rf "${here:?}/$package" "$here/part"
     mkdir -p "$here"
     (cd "$here" && quietly apt-get download "$package")
     quietly dpkg -x "$here/$package"_*.deb "$here/part"
     mv "$here/part" "$here/$package"
-    rm "$here/$package"_*.deb
+    mv "$here/$package"_*.deb "$here/$package.deb"
 done
+
+# root NAME RELEASE PACKAGE...: a root directory with these packages, besides what boots.
+root() {
+    file=tests/.roots/$1
+    release=$2
+    shift 2
+    [ ! -e "$file.tar" ] || return 0
+    echo "Making a root directory of Debian $release: ${file##*/}"
+    quietly mmdebstrap --variant=minbase --include="systemd-sysv iproute2 $*" \
+        "$release" "$file.part.tar"
+    mv "$file.part.tar" "$file.tar"
+}
 
 # Only root boots them.
 [ "$(id -u)" -eq 0 ] || exit 0
 mkdir -p tests/.roots
 for release in $releases; do
-    [ ! -e "tests/.roots/$release.tar" ] || continue
-    echo "Making a root directory of Debian $release"
-    quietly mmdebstrap --variant=minbase \
-        --include="systemd-sysv iproute2 $(listed 'build|run' | tr '\n' ' ')" \
-        "$release" "tests/.roots/$release.part.tar"
-    mv "tests/.roots/$release.part.tar" "tests/.roots/$release.tar"
+    # shellcheck disable=SC2046 # each word is a package
+    root "$release" "$release" $(listed 'build|run')
 done
+# shellcheck disable=SC2086 # each word is a package
+root inetd bookworm $needed

@@ -1,11 +1,16 @@
-# A real systemd, that of Debian $RELEASE, booted in a container, with timesvc installed in it
-# as a user would. For `under`, inside `isolated`: the tests run outside the container, in
+# A real systemd, that of Debian $RELEASE, booted in a container, for start() with timesvc
+# installed in it as a user would. For `under`, inside `isolated`: the tests run outside the container, in
 # another network namespace, and find $LEADER, the container's process 1.
 
 # inside COMMAND...: run it in the container.
 inside() {
     nsenter --target "$LEADER" --all -- env -i LC_ALL=C \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
+
+# apt WORD...: apt as a user types it, but for the answer to its question.
+apt() {
+    inside env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 "$@" 2>&1
 }
 
 # The container's process 1 is the child of nspawn. Its number goes to LEADER.
@@ -28,7 +33,7 @@ boot() {
         --link-journal=no >"$SERVER_LOG" 2>&1 3>&- </dev/null &
     SERVER=$!
     retry find_leader
-    retry booted
+    retry booted || retry booted # on a busy machine
 }
 
 # A cable between us and the container, with both families, and more addresses of ours.
@@ -48,18 +53,23 @@ lay_cable() {
     export SOURCE=10.45.0.1 OTHER_SOURCE=10.45.0.3
 }
 
-start() {
+# bare: the release as it comes, booted and reachable.
+bare() {
     mkdir -p "$SCRATCH/root/"
     tar -xf "$TESTS/.roots/$RELEASE.tar" -C "$SCRATCH/root"
+    boot
+    lay_cable
+    export LEADER
+}
+
+start() {
+    bare
     mkdir "$SCRATCH/root/root/timesvc"
     tar -c -C "$TREE" --exclude=.git --exclude=./tests --exclude=./timesvc \
         --exclude=./timesvc-static . | tar -x --no-same-owner -C "$SCRATCH/root/root/timesvc"
-    boot
-    lay_cable
     inside make -C /root/timesvc install >"$SCRATCH/install.log" 2>&1 ||
         { cat "$SCRATCH/install.log"; return 1; }
     inside systemctl --quiet enable --now timesvc.socket
-    export LEADER
 }
 
 # An orderly shutdown would take longer than it teaches: nspawn ends it all.

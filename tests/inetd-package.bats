@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# The life of the package timesvc-inetd on a booted Debian where $SUPERSERVER is the inetd.
+
+load helpers
+source "$TESTS/container.bash"
+RELEASE=inetd
+SUPERVISOR=$SUPERSERVER
+
+setup_file() {
+    export BATS_NO_PARALLELIZE_WITHIN_FILE=true SCRATCH=$BATS_FILE_TMPDIR
+    SERVER_LOG=$SCRATCH/boot.log bare
+    export SERVER
+    checkout "$SCRATCH/tree"
+    make -C "$SCRATCH/tree" --no-print-directory deb >"$SCRATCH/log" 2>&1 ||
+        { tail -n 50 "$SCRATCH/log"; return 1; }
+    cp "$SCRATCH"/tree/dist/timesvc-inetd_*.deb "$SCRATCH/root/root/timesvc-inetd.deb"
+    cp "$TESTS/.superservers/$SUPERSERVER.deb" "$SCRATCH/root/root"
+    apt install "/root/$SUPERSERVER.deb" >"$SCRATCH/log" || { cat "$SCRATCH/log"; return 1; }
+    "$TESTS/inventory" "$SCRATCH/root" >"$SCRATCH/before"
+}
+
+teardown_file() {
+    stop_serving
+}
+
+# Each test finds the package installed.
+setup() {
+    inside dpkg-query --show timesvc-inetd >/dev/null 2>&1 || apt install /root/timesvc-inetd.deb
+}
+
+answers() {
+    converse 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof
+}
+
+refuses() {
+    ! nc -z "$HOST" 45000
+}
+
+journal_has() {
+    inside journalctl --no-pager --identifier=timesvc | grep -qF "$1"
+}
+
+@test "as soon as the package is installed, port 45000 answers" {
+    apt purge timesvc-inetd
+    run -0 apt install /root/timesvc-inetd.deb
+    answers
+    retry journal_has 'ended peer=10.45.0.1 '
+}
+
+@test "more connections than inetd lets through by default are served" {
+    run -0 "$TESTS/flood.py" burst "$ADDRESS" 400 50 quit
+    assert_output --partial '400 answered'
+    answers
+}
+
+@test "installed once more, it serves once" {
+    apt reinstall /root/timesvc-inetd.deb
+    answers
+    run inside grep -c ^45000 /etc/inetd.conf
+    [ "$SUPERSERVER" = xinetd ] || assert_output 1
+}
+
+@test "removal closes the port" {
+    run -0 apt remove timesvc-inetd
+    retry refuses
+    run ! inside grep ^45000 /etc/inetd.conf
+}
+
+@test "behind a purge nothing is left: no file, no line in inetd.conf" {
+    run -0 apt purge timesvc-inetd
+    retry refuses
+    run -0 comm -3 "$SCRATCH/before" <("$TESTS/inventory" "$SCRATCH/root")
+    assert_output ''
+}

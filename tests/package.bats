@@ -1,0 +1,141 @@
+#!/usr/bin/env bats
+# The life of the package timesvc on a booted Debian $RELEASE that knew nothing of it.
+
+load helpers
+source "$TESTS/container.bash"
+SUPERVISOR=systemd-$RELEASE
+
+setup_file() {
+    export BATS_NO_PARALLELIZE_WITHIN_FILE=true SCRATCH=$BATS_FILE_TMPDIR
+    export -f inside
+    local systemd
+    SERVER_LOG=$SCRATCH/boot.log bare
+    export SERVER SERVER_LOG
+    # As it would be built there.
+    systemd=$(inside systemctl --version | sed -n '1s/systemd \([0-9]*\).*/\1/p')
+    checkout "$SCRATCH/tree"
+    make -C "$SCRATCH/tree" --no-print-directory deb SYSTEMD_VERSION="$systemd" >"$SCRATCH/log" 2>&1 ||
+        { tail -n 50 "$SCRATCH/log"; return 1; }
+    cp "$SCRATCH"/tree/dist/timesvc_*.deb "$SCRATCH/root/root"
+    later "$SCRATCH"/tree/dist/timesvc_*.deb "$SCRATCH/root/root/later.deb"
+    "$TESTS/inventory" "$SCRATCH/root" >"$SCRATCH/before"
+}
+
+teardown_file() {
+    stop_serving
+}
+
+# later PACKAGE FILE: the next version of the package, in which the program tells another.
+later() {
+    local tree=$SCRATCH/later version
+    version=$("$TREE/timesvc" --version)
+    dpkg-deb -R "$1" "$tree"
+    sed -i '/^Version:/s/:.*/: 9.9.9-1/' "$tree/DEBIAN/control"
+    LC_ALL=C sed -i "s/$version/timesvc 9.9.9/" "$tree/usr/sbin/timesvc"
+    dpkg-deb -b "$tree" "$2" >/dev/null
+}
+
+install() {
+    apt install "/root/$(basename "$SCRATCH"/root/root/timesvc_*.deb)"
+}
+
+# Each test finds the package installed.
+setup() {
+    inside dpkg-query --show timesvc >/dev/null 2>&1 || install
+}
+
+answers() {
+    converse 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof
+}
+
+# running_version: that of the program that serves the one conversation.
+running_version() {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    inside bash -c 'grep -ao "timesvc [0-9]\.[0-9]\.[0-9]" \
+        "/proc/$(systemctl show --property=MainPID --value "timesvc@*")/exe"'
+}
+export -f running_version
+
+@test "as soon as the package is installed, port 45000 answers" {
+    apt purge timesvc
+    run -0 install
+    refute_output --regexp '[Ww]arning|[Ee]rror|[Ff]ailed'
+    answers
+}
+
+@test "the package's own test passes" {
+    cp "$TREE/debian/tests/conversation" "$SCRATCH/root/root"
+    run -0 inside /root/conversation
+}
+
+@test "systemctl status says what listens, since when and where to read on" {
+    run -0 inside systemctl status --no-pager timesvc.socket
+    assert_line --partial 'timesvc.socket - Time service on TCP port 45000'
+    assert_line --regexp 'Loaded: loaded \(/(usr/)?lib/systemd/system/timesvc.socket; enabled; '
+    assert_line --partial 'Active: active (listening) since '
+    assert_line --partial 'Docs: man:timesvc(8)'
+    assert_line --partial 'Listen: [::]:45000 (Stream)'
+    run -0 inside journalctl --no-pager --output=cat --priority=warning --unit=timesvc.socket
+    assert_output ''
+}
+
+@test "no outgoing connection can take the port" {
+    run -0 inside cat /proc/sys/net/ipv4/ip_local_reserved_ports
+    assert_output 45000
+}
+
+@test "an upgrade leaves a conversation alone, and the next one gets the new program" {
+    converse 'send:TIME' 'expect:JAM %T' \
+        "run:inside dpkg -i /root/later.deb >'$BATS_TEST_TMPDIR/log' 2>&1
+         running_version >'$BATS_TEST_TMPDIR/old'" \
+        'send:\r\nTIME\r\n' 'expect:\r\nJAM %T\r\n' 'send:QUIT\r\n' eof
+    run -0 cat "$BATS_TEST_TMPDIR/old"
+    assert_output "$("$TREE/timesvc" --version)"
+    retry no_instance
+    converse 'send:TIME' 'expect:JAM %T' "run:running_version >'$BATS_TEST_TMPDIR/new'" \
+        'send:QUIT\r\n' eof
+    run -0 cat "$BATS_TEST_TMPDIR/new"
+    assert_output 'timesvc 9.9.9'
+}
+
+no_instance() {
+    [ -z "$(inside systemctl list-units --all --plain --no-legend 'timesvc@*')" ]
+}
+
+@test "removal closes the conversations and the port" {
+    converse 'send:TIME' 'expect:JAM %T' "run:inside apt-get -q -y remove timesvc >'$BATS_TEST_TMPDIR/log' 2>&1" eof
+    run ! nc -z "$HOST" 45000
+    run -0 inside systemctl list-units --plain --no-legend 'timesvc*' 'system-timesvc*'
+    assert_output ''
+}
+
+@test "behind a purge nothing is left: no file, no user, no setting" {
+    run -0 apt purge timesvc
+    run -0 comm -3 "$SCRATCH/before" <("$TESTS/inventory" "$SCRATCH/root")
+    assert_output ''
+    run -1 inside systemctl list-unit-files --no-legend 'timesvc*'
+    assert_output ''
+    run -0 inside cat /proc/sys/net/ipv4/ip_local_reserved_ports
+    assert_output ''
+}
+
+@test "installed again, it serves again" {
+    apt purge timesvc
+    install
+    answers
+}
+
+@test "where the port is taken, the package is installed all the same and says what to do" {
+    apt purge timesvc
+    inside systemd-run --quiet --unit=squatter nc -l -k 45000
+    retry nc -z "$HOST" 45000
+    run -0 install
+    assert_line 'timesvc: installed, but timesvc.socket cannot listen: another program may have TCP port 45000.'
+    run -0 inside dpkg-query --show --showformat='${db:Status-Status}' timesvc
+    assert_output installed
+    run -0 inside ss -ltnp 'sport = :45000'
+    assert_output --partial '"nc"'
+    inside systemctl stop squatter
+    inside systemctl start timesvc.socket
+    answers
+}
