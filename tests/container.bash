@@ -1,5 +1,5 @@
-# A real systemd, that of Debian $RELEASE, booted in a container, for start() with timesvc
-# installed in it as a user would. For `under`, inside `isolated`: the tests run outside the container, in
+# A real systemd, that of Debian $RELEASE, booted in a container; start() installs timesvc in it
+# as a user would. For `under`, inside `isolated`: the tests run outside the container, in
 # another network namespace, and find $LEADER, the container's process 1.
 
 # inside COMMAND...: run it in the container.

@@ -92,6 +92,11 @@ in_journal() {
         launch --over unix half-close --
         assert_output --partial ': ended peer=192.0.2.7 port=4711 end=eof'
     done
+    for names in 0 -1 65536 x; do
+        START=(env REMOTE_ADDR=192.0.2.7 "REMOTE_PORT=$names")
+        launch --over pipes half-close --
+        assert_output --partial ': ended peer=192.0.2.7 end=eof'
+    done
     START=(env REMOTE_ADDR= TCPREMOTEIP=192.0.2.8)
     launch --over pipes half-close --
     assert_output --partial ': ended peer=192.0.2.8 end=eof'

@@ -131,6 +131,7 @@ no_instance() {
     retry nc -z "$HOST" 45000
     run -0 install
     assert_line 'timesvc: installed, but timesvc.socket cannot listen: another program may have TCP port 45000.'
+    # shellcheck disable=SC2016 # dpkg-query's to expand
     run -0 inside dpkg-query --show --showformat='${db:Status-Status}' timesvc
     assert_output installed
     run -0 inside ss -ltnp 'sport = :45000'

@@ -25,6 +25,15 @@ with() {
     with sendto EPIPE 1 'send:FOO\r\n*9000' --
 }
 
+@test "reads of a proxy's header that fail" {
+    local error
+    for error in EINTR EAGAIN; do
+        with read "$error" 1 'send:PROXY UNKNOWN\r\nQUIT\r\n' eof -- --proxy
+    done
+    with read ECONNRESET 1 'send:PROXY UNKNOWN\r\nQUIT\r\n' -- --proxy
+    with read EFAULT 1 --status 71 'send:PROXY UNKNOWN\r\nQUIT\r\n' -- --proxy
+}
+
 @test "other calls that fail" {
     with poll EINTR 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
     with poll EFAULT 1 --status 71 'send:TIME\r\n' eof --
@@ -32,6 +41,7 @@ with() {
     with setitimer EINVAL 1 'send:QUIT\r\n' eof --
     with getpeername EINVAL 1 'send:QUIT\r\n' eof --
     with getsockopt EINVAL 1 'send:QUIT\r\n' eof --
+    with getsockopt EINVAL 2 'send:QUIT\r\n' eof --
     with socket EMFILE 1 'send:QUIT\r\n' eof -- --log=syslog
 }
 

@@ -380,6 +380,25 @@ static void prove_short_way(size_t length)
         compared);
 }
 
+/* A text is cut where its room ends, be it full by one byte more or by many. */
+static void prove_cut(void)
+{
+    static struct text text;
+    static char bytes[2 * TEXT_SIZE];
+
+    for (size_t first = 0; first <= TEXT_SIZE; first++) {
+        for (size_t more = 1; more <= sizeof bytes; more *= 2) {
+            text.length = 0;
+            text_bytes(&text, bytes, first);
+            text_bytes(&text, bytes, more);
+            if (text.length != (first + more < TEXT_SIZE ? first + more : TEXT_SIZE)) {
+                printf("a text of %zu bytes\n", text.length);
+                exit(1);
+            }
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     size_t length = argc > 1 ? strtoul(argv[1], NULL, 10) : LENGTH;
@@ -397,6 +416,7 @@ int main(int argc, char **argv)
         length, checked);
     prove_unbounded();
     prove_bounded();
+    prove_cut();
     prove_short_way(length);
     return 0;
 }
