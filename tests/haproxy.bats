@@ -125,6 +125,11 @@ in_conversation() {
     ask 'show sess' | sed -nE "s/.* src=$CLIENT:.* srv=([a-z]+) .*/\1/p" | grep .
 }
 
+# in_no_conversation: what it had is over for HAProxy, too.
+in_no_conversation() {
+    ! in_conversation
+}
+
 # drain: take the host out of service that the client converses with; the file "drained" gets
 # its name. The client's next connections go elsewhere.
 drain() {
@@ -141,6 +146,7 @@ drain() {
 @test "a host that is drained finishes its conversations and gets no other" {
     export -f ask is in_conversation drain ended connect_for on retry
     export CLIENT PROXY
+    retry in_no_conversation
     converse 'send:TIME\r\n' 'expect:JAM %T\r\n' 'run:set -e; drain' \
         'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof
     local name
@@ -180,6 +186,7 @@ all_well() {
 }
 
 @test "a conversation with a host that dies is ended within ten seconds" {
+    retry in_no_conversation
     # Perhaps by RST: the client sees that it has to connect anew.
     on "$CLIENT" "$TESTS/peer.py" connect "$PROXY:45000" \
         'send:TIME\r\n' 'expect:JAM %T\r\n' some-of:x within:9.9 3>&- &

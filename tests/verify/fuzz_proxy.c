@@ -42,6 +42,7 @@ static void check_header(const uint8_t *bytes, size_t length, const struct peer 
     struct in6_addr address;
 
     check(memcmp(bytes, "PROXY ", strlen("PROXY ")) == 0);
+    check(!memchr(bytes, '\0', length));
     check(memchr(bytes, '\n', length) == bytes + length - 1 && bytes[length - 2] == '\r');
     if (memcmp(bytes, "PROXY UNKNOWN", strlen("PROXY UNKNOWN")) == 0)
         check(same_peer(peer, &proxy));
