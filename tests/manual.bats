@@ -117,3 +117,21 @@ reason() {
     # shellcheck disable=SC2016 # those are backquotes in the page
     assert_output "$(sed -n 's/^| `\([a-z0-9_]*\)` |.*/\1/p' "$TREE/docs/system-calls.md")"
 }
+
+@test "every link in a document leads somewhere" {
+    local file link
+    for file in "$TREE"/*.md "$TREE"/docs/*.md; do
+        grep -oE '\]\([^)]+\)' "$file" | tr -d '()]' | grep -v '^https\?:' | sort -u |
+            while IFS='#' read -r link section; do
+                link=${link:+$(dirname "$file")/$link}
+                link=${link:-$file}
+                if [ ! -e "$link" ]; then
+                    echo "$file: $link"
+                elif [ -n "$section" ] && ! grep -qiE "^#+ ${section//-/.}\$" "$link"; then
+                    echo "$file: $link, $section"
+                fi
+            done
+    done >"$BATS_TEST_TMPDIR/nowhere"
+    run cat "$BATS_TEST_TMPDIR/nowhere"
+    assert_output ''
+}

@@ -4,18 +4,23 @@
 
 load helpers
 source "$TESTS/container.bash"
+source "$TESTS/pages.bash"
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true
-    export -f inside
+    export -f inside printed printed_blocks
+    export TREE
 }
 
 teardown() {
-    # What a test added to the service is taken away again.
-    if [ -e "$SCRATCH/root/etc/systemd/system/timesvc@.service.d" ]; then
-        rm -r "$SCRATCH/root/etc/systemd/system/timesvc@.service.d"
+    # What a test added to the units is taken away again.
+    local added
+    for added in "$SCRATCH"/root/etc/systemd/system/timesvc*.d; do
+        [ -e "$added" ] || continue
+        rm -r "$added"
         inside systemctl daemon-reload
-    fi
+        inside systemctl restart timesvc.socket
+    done
 }
 
 JAM='JAM [0-2][0-9]:[0-5][0-9]:[0-6][0-9]'
@@ -190,4 +195,48 @@ journal_has() {
     run -0 "$TESTS/flood.py" hold "$ADDRESS" 128 "$SOURCE" \
         timeout 3 "$TESTS/flood.py" burst "$ADDRESS" 600 100 quit
     assert_line --index 0 '128 answered'
+}
+
+# as_printed FILE TEXT: run the commands behind that sentence in the container, as root.
+as_printed() {
+    run -0 inside bash -euc "sudo() { \"\$@\"; }
+$(printed "$1" "$2")"
+}
+
+@test "the commands printed for the service and its log do what they say" {
+    as_printed timesvc.socket.8 'Serve now'
+    local before
+    before=$(ended reset) || true
+    "$TESTS/peer.py" connect "$ADDRESS" 'send:TIME' 'expect:JAM %T' reset
+    retry has_ended $((before + 1)) reset
+    as_printed README.md '**systemd**: one command'
+    assert_output --partial 'Subject: A connection to the time service ended'
+    as_printed timesvc.8 '.Xr timesvc.socket 8 :'
+    assert_output --regexp 'timesvc\[[0-9]+\]: ended peer=10\.45\.0\.1 '
+    as_printed timesvc.socket.8 'reset:'
+    assert_line --regexp 'timesvc\[[0-9]+\]: ended .* end=reset '
+    as_printed timesvc.socket.8 'how many have been'
+    assert_output --regexp 'Accepted: [0-9]+; Connected: 0'
+}
+
+@test "the commands printed for another port and another time zone do what they say" {
+    as_printed timesvc.socket.8 'Take another port:'
+    as_printed timesvc.socket.8 'Tell the time of another place'
+    run ! nc -z "$HOST" 45000
+    local before
+    before=$(TZ=Asia/Jakarta date +%H:%M:%S)
+    run -0 bash -c "printf 'TIME\nQUIT\n' | nc -N $HOST 4545 | tr -d '\r'"
+    # Not before, nor after: as strings, unless midnight came between.
+    [[ $output > "JAM $before" || $output = "JAM $before" ]]
+    [[ $output < "JAM $(TZ=Asia/Jakarta date +%H:%M:%S)" ]] || assert_output "JAM $(TZ=Asia/Jakarta date +%H:%M:%S)"
+}
+
+@test "the commands printed for the end end conversations and the service" {
+    # shellcheck disable=SC2016 # peer.py's shell's to expand
+    converse 'send:TIME' 'expect:JAM %T' \
+        'run:inside bash -c "$(printed timesvc.socket.8 "End every conversation")"' eof within:3
+    run ! nc -z "$HOST" 45000
+    inside systemctl --quiet enable --now timesvc.socket
+    run -0 inside systemctl list-units --failed --plain --no-legend 'timesvc*'
+    assert_output ''
 }
