@@ -135,6 +135,7 @@ load helpers
     assert_output --partial ' end=terminated '
 }
 
+# bats test_tags=bare
 @test "a signal does not take away the reply to a request just read" {
     # Once it has answered, the program is held up between the next request and its reply.
     START=(strace -D -qq -o /dev/null -e inject=poll:delay_enter=1000000:when=3)

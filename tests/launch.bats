@@ -56,6 +56,7 @@ tells() {
     launch --stderr closed 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof -- -v
 }
 
+# bats test_tags=bare
 @test "inherited descriptors are closed" {
     exec {extra}</dev/null
     coproc PROGRAM { exec "$TIMESVC" 2>/dev/null; }
@@ -84,6 +85,7 @@ tells() {
     launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
 }
 
+# bats test_tags=bare
 @test "a request of 10 MB costs no memory" {
     launch 'send:TIME\r\n' 'expect:JAM %T\r\n' lean:4000 'send:x*10000000' lean:4000 \
         'send:\r\n' 'expect:Invalid request\r\n' lean:4000 'send:QUIT\r\n' eof --
@@ -151,6 +153,7 @@ tells() {
     tells UTC --utc
 }
 
+# bats test_tags=bare
 @test "argv[0] may be empty" {
     START=(bash -c 'exec -a "" "$@"' bash)
     launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
@@ -158,6 +161,7 @@ tells() {
     launch eof after:1 within:2 -- --timeout=1
 }
 
+# bats test_tags=bare
 @test "an option in the place of argv[0] is an option" {
     START=(env TZ=Asia/Jakarta bash -c 'exec -a -u "$@"' bash)
     tells UTC
@@ -211,6 +215,7 @@ tells() {
     assert_output --partial 'fault peer=local reason=write: No space left on device'
 }
 
+# bats test_tags=bare
 @test "a closed standard input or output ends with 78 and says so" {
     run -78 --separate-stderr bash -c "exec '$TIMESVC' <&-"
     assert_regex "$stderr" 'fault reason=standard input or output is closed'
@@ -218,6 +223,7 @@ tells() {
     assert_regex "$stderr" 'fault reason=standard input or output is closed'
 }
 
+# bats test_tags=bare
 @test "an error that the network reports is not ours, one of the system is" {
     # strace makes a call fail by putting another in its place, which the sandbox forbids.
     local error
@@ -236,6 +242,7 @@ tells() {
     assert_output 64
 }
 
+# bats test_tags=bare
 @test "a LISTEN_FDS descriptor that is not open ends with 78" {
     run -78 --separate-stderr bash -c \
         "LISTEN_FDS=1 LISTEN_PID=\$\$ exec '$TIMESVC' </dev/null 3<&-"

@@ -119,6 +119,7 @@ in_journal() {
     assert_output --partial 'ended peer=evil\x0a\x1b[31m end=eof'
 }
 
+# bats test_tags=bare
 @test "a peer that was gone before the program started is unknown" {
     START=(strace -D -qq -o /dev/null -e inject=getpeername:error=ENOTCONN)
     launch half-close eof -- --sandbox=off

@@ -241,8 +241,17 @@ class Peer:
         except subprocess.TimeoutExpired as error:
             raise Failure('it runs on') from error
 
+    def blocks(self, number):
+        with open(f'/proc/{self.program.pid}/status', encoding='ascii') as status:
+            return int(re.search(r'SigBlk:\s*(\w+)', status.read())[1], 16) >> number - 1 & 1
+
     def do_signal(self, name):
-        self.program.send_signal(getattr(signal, 'SIG' + name))
+        number = getattr(signal, 'SIG' + name)
+        deadline = time.monotonic() + PATIENCE
+        # The first that the program does; before, it is a shell's or a loader's to end.
+        while not self.blocks(number) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.program.send_signal(number)
 
 
 def tcp_pair(over):

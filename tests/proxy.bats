@@ -177,6 +177,7 @@ named() {
 
 # --- Other ends
 
+# bats test_tags=bare
 @test "a signal ends the wait for the header" {
     launch 'send:PROXY TC' quiet:0.2 signal:TERM eof within:1 exits within:1 -- --proxy
     assert_output --partial ' end=terminated requests=0 invalid=0 received=8 sent=0 '
