@@ -15,7 +15,7 @@ cd "$(dirname "$0")"
 packages='
 build   gcc libc6-dev make libsystemd-dev musl-tools
 run     systemd netcat-openbsd
-package debhelper dpkg-dev pkgconf systemd
+package build-essential debhelper pkgconf systemd
 test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace tshark
 test    ucspi-tcp ipsvd tcputils s6 socat ncat
 test    netcat-traditional busybox inetutils-telnet

@@ -140,3 +140,20 @@ no_instance() {
     inside systemctl start timesvc.socket
     answers
 }
+
+@test "make uninstall leaves nothing of what make install has made" {
+    apt purge timesvc
+    mkdir "$SCRATCH/root/root/timesvc"
+    tar -xf "$SCRATCH"/tree/dist/timesvc-*.tar.gz --strip-components=1 -C "$SCRATCH/root/root/timesvc"
+    run -0 inside make -C /root/timesvc install
+    inside systemctl --quiet enable --now timesvc.socket
+    answers
+    run -0 inside make -C /root/timesvc uninstall
+    run ! nc -z "$HOST" 45000
+    run -0 comm -3 "$SCRATCH/before" <("$TESTS/inventory" "$SCRATCH/root")
+    assert_output ''
+    run -0 inside systemctl list-units --plain --no-legend 'timesvc*' 'system-timesvc*'
+    assert_output ''
+    run -0 inside cat /proc/sys/net/ipv4/ip_local_reserved_ports
+    assert_output ''
+}
