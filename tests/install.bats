@@ -24,7 +24,9 @@ tree_state() {
     echo theirs >"$root/usr/sbin/other"
     before=$(tree_state)
     staged install DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=255
-    run -0 bash -c "cd '$root' && find . -type f | sort"
+    run -0 diff <(cd "$TREE/examples" && find . | sort) \
+        <(cd "$root/usr/share/doc/timesvc/examples" && find . | sort)
+    run -0 bash -c "cd '$root' && find . -type f ! -path '*/examples/*' | sort"
     assert_output - <<'END'
 ./usr/lib/sysctl.d/30-timesvc.conf
 ./usr/lib/systemd/catalog/timesvc.catalog

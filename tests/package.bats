@@ -1,9 +1,12 @@
 #!/usr/bin/env bats
-# The life of the package timesvc on a booted Debian $RELEASE that knew nothing of it.
+# The life of the package timesvc on a booted Debian $RELEASE that knew nothing of it, by the
+# commands that the README prints.
 
 load helpers
+source "$TESTS/pages.bash"
 source "$TESTS/container.bash"
 SUPERVISOR=systemd-$RELEASE
+PACKAGES='for inetd and xinetd.'
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true SCRATCH=$BATS_FILE_TMPDIR
@@ -14,9 +17,10 @@ setup_file() {
     # As it would be built there.
     systemd=$(inside systemctl --version | sed -n '1s/systemd \([0-9]*\).*/\1/p')
     checkout "$SCRATCH/tree"
-    make -C "$SCRATCH/tree" --no-print-directory deb SYSTEMD_VERSION="$systemd" >"$SCRATCH/log" 2>&1 ||
-        { tail -n 50 "$SCRATCH/log"; return 1; }
-    cp "$SCRATCH"/tree/dist/timesvc_*.deb "$SCRATCH/root/root"
+    (cd "$SCRATCH/tree" && SYSTEMD_VERSION=$systemd bash -c "$(printed README.md "$PACKAGES" | head -n 1)") \
+        >"$SCRATCH/log" 2>&1 || { tail -n 50 "$SCRATCH/log"; return 1; }
+    mkdir "$SCRATCH/root/root/timesvc"
+    cp -r "$SCRATCH/tree/dist" "$SCRATCH/root/root/timesvc"
     later "$SCRATCH"/tree/dist/timesvc_*.deb "$SCRATCH/root/root/later.deb"
     "$TESTS/inventory" "$SCRATCH/root" >"$SCRATCH/before"
 }
@@ -35,8 +39,20 @@ later() {
     dpkg-deb -b "$tree" "$2" >/dev/null
 }
 
+# as_printed TEXT: the last command that the README has behind the sentence, in the container.
+as_printed() {
+    inside bash -euc "cd /root/timesvc
+        sudo() { \"\$@\"; }
+        apt() { DEBIAN_FRONTEND=noninteractive command apt -q -y -o Dpkg::Use-Pty=0 \"\$@\" 2>&1; }
+        $(printed README.md "$1" | tail -n 1)"
+}
+
 install() {
-    apt install "/root/$(basename "$SCRATCH"/root/root/timesvc_*.deb)"
+    as_printed "$PACKAGES"
+}
+
+purge() {
+    as_printed 'Off the machine again'
 }
 
 # Each test finds the package installed.
@@ -57,9 +73,9 @@ running_version() {
 export -f running_version
 
 @test "as soon as the package is installed, port 45000 answers" {
-    apt purge timesvc
+    purge
     run -0 install
-    refute_output --regexp '[Ww]arning|[Ee]rror|[Ff]ailed'
+    refute_output --regexp '[Ee]rror|[Ff]ailed|timesvc: '
     answers
 }
 
@@ -110,7 +126,7 @@ no_instance() {
 }
 
 @test "behind a purge nothing is left: no file, no user, no setting" {
-    run -0 apt purge timesvc
+    run -0 purge
     run -0 comm -3 "$SCRATCH/before" <("$TESTS/inventory" "$SCRATCH/root")
     assert_output ''
     run -1 inside systemctl list-unit-files --no-legend 'timesvc*'
@@ -120,13 +136,13 @@ no_instance() {
 }
 
 @test "installed again, it serves again" {
-    apt purge timesvc
+    purge
     install
     answers
 }
 
 @test "where the port is taken, the package is installed all the same and says what to do" {
-    apt purge timesvc
+    purge
     inside systemd-run --quiet --unit=squatter nc -l -k 45000
     retry nc -z "$HOST" 45000
     run -0 install
@@ -142,8 +158,7 @@ no_instance() {
 }
 
 @test "make uninstall leaves nothing of what make install has made" {
-    apt purge timesvc
-    mkdir "$SCRATCH/root/root/timesvc"
+    purge
     tar -xf "$SCRATCH"/tree/dist/timesvc-*.tar.gz --strip-components=1 -C "$SCRATCH/root/root/timesvc"
     run -0 inside make -C /root/timesvc install
     inside systemctl --quiet enable --now timesvc.socket
