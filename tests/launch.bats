@@ -92,6 +92,11 @@ tells() {
     assert_output --partial ' requests=3 invalid=1 received=10000014 '
 }
 
+@test "a million requests in random cuts get a million replies" {
+    launch pump:1000000 'send:QUIT' eof --
+    assert_output --partial ' end=quit requests=1000001 '
+}
+
 # --- Nothing but replies reaches the client
 
 @test "the client, being standard error, gets replies only, whatever is logged" {

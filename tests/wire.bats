@@ -79,8 +79,8 @@ load helpers
         'send:TIME\r\n' 'expect:JAM %T\r\n'
 }
 
-@test "a million requests in random cuts get a million replies" {
-    converse "pump:$(most_at_once 1000000)" 'send:QUIT\r\n' eof
+@test "many requests in random cuts get as many replies" {
+    converse "pump:$(most_at_once 100000)" 'send:QUIT\r\n' eof
 }
 
 @test "a client that ends its input gets all replies, then the end" {
