@@ -178,6 +178,8 @@ def plot(found, directory):
 def main():
     found, failed = read(sys.argv[1])
     calls = {peer: values["calls"][0] for peer, values in found.pop("calls", {}).items()}
+    rounds = len(found["memory"]["floor"]["private_kb"])
+    print(f"Medians of {rounds} rounds, and their spread.")
     for figure in (f for f in TABLES if f in found):
         print_table(figure, found[figure])
     for peer, names in calls.items():

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What one would write in Python for the same supervisor: one process for each connection."""
 import sys
 import time

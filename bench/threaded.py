@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A server like the original system's: it owns the port, and has a thread for each connection.
 
     threaded.py ADDRESS PORT
