@@ -148,7 +148,7 @@ bench: all $(BENCH)
 	@bench/run -o bench
 
 bench-full: all $(BENCH)
-	@bench/run -r 15 -s 1 -l 10000 -o bench
+	@bench/run -r 15 -t 900 -s 1 -l 10000 -o bench
 
 # From the last whole run of the tests.
 support-table:

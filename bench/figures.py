@@ -89,7 +89,8 @@ def read(path):
 
 
 def summary(values):
-    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
+    return {"median": round(statistics.median(values), 3), "lowest": round(min(values), 3),
+            "highest": round(max(values), 3)}
 
 
 def compared(found, target):
@@ -149,14 +150,14 @@ def machine():
 
 
 def keep(directory, found, results):
-    """results.json, in which a list is one line."""
+    """results.json, with a line for each quantity and each target."""
     results["measured"] = {
         figure: {peer: {quantity: {**summary(values), "rounds": values}
                         for quantity, values in quantities.items()}
                  for peer, quantities in peers.items()}
         for figure, peers in found.items()}
     text = json.dumps(results, indent=1)
-    text = re.sub(r"\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text)
+    text = re.sub(r"\{[^{}]*\}|\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text)
     with open(f"{directory}/results.json", "w", encoding="utf-8") as file:
         file.write(text + "\n")
 
