@@ -30,7 +30,7 @@ boot() {
     echo uninitialized >"$SCRATCH/root/etc/machine-id"
     systemd-nspawn --quiet --boot --directory="$SCRATCH/root" \
         --machine="timesvc-$RELEASE" --private-network --register=no --keep-unit --console=pipe \
-        --link-journal=no >"$SERVER_LOG" 2>&1 3>&- </dev/null &
+        --link-journal=no --system-call-filter=bpf >"$SERVER_LOG" 2>&1 3>&- </dev/null &
     SERVER=$!
     retry find_leader
     retry booted || retry booted # on a busy machine

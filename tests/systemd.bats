@@ -58,17 +58,23 @@ are_killed() {
     [ "$(killed_by_sigsys)" -eq "$1" ]
 }
 
+# unit_with LINE...: until the end of the test, the handler's unit has these as well.
+unit_with() {
+    mkdir -p "$SCRATCH/root/etc/systemd/system/timesvc@.service.d"
+    printf '%s\n' '[Service]' "$@" >"$SCRATCH/root/etc/systemd/system/timesvc@.service.d/with.conf"
+    inside systemctl daemon-reload
+}
+
 # serve_instead PROGRAM [OPTION...]: until the end of the test.
 serve_instead() {
     install "$1" "$SCRATCH/root/usr/local/sbin/instead"
-    mkdir "$SCRATCH/root/etc/systemd/system/timesvc@.service.d"
-    printf '[Service]\nExecStart=\nExecStart=/usr/local/sbin/instead %s\n' "${*:2}" \
-        >"$SCRATCH/root/etc/systemd/system/timesvc@.service.d/instead.conf"
-    inside systemctl daemon-reload
+    unit_with ExecStart= "ExecStart=/usr/local/sbin/instead ${*:2}"
 }
 
 @test "systemd has no complaint about the units" {
     run -0 inside systemctl is-enabled timesvc.socket
+    run -0 inside systemd-analyze verify --man=no timesvc.socket timesvc@1.service
+    assert_output ''
     inside journalctl --no-pager --output=cat --priority=warning _PID=1 >"$BATS_TEST_TMPDIR/warnings"
     run ! grep -E 'timesvc|poll-limit' "$BATS_TEST_TMPDIR/warnings"
 }
@@ -139,6 +145,32 @@ journal_has() {
     assert_line 'CapBnd: 0000000000000000'
     assert_line 'NoNewPrivs: 1'
     assert_line 'Seccomp: 2'
+}
+
+@test "systemd-analyze gives the unit an exposure of no more than 3.0" {
+    run -0 inside systemd-analyze security --no-pager --threshold=30 timesvc@1.service
+    run -1 inside systemd-analyze security --no-pager --threshold=20 timesvc@1.service
+}
+
+# attempts: under the unit, a shell tries what a handler has no need of, and says what it could.
+attempts() {
+    printf '%s\n' "echo x >/dev/udp/$SOURCE/9 && echo sent" '(:) && echo forked' \
+        >"$SCRATCH/root/usr/local/sbin/attempts"
+    unit_with ExecStart= 'ExecStart=/bin/bash /usr/local/sbin/attempts' "$@"
+    run -0 nc -d "$HOST" 45000
+}
+
+@test "the unit lets a handler start no process and send no packet of its own" {
+    attempts
+    assert_output ''
+    run -0 inside journalctl --no-pager --output=cat --identifier=bash
+    assert_output --partial 'fork: Function not implemented'
+    assert_output --partial 'Address family not supported'
+    # The list of system calls is not all that stands in the way of packets.
+    attempts SystemCallFilter= RestrictAddressFamilies=
+    assert_output 'forked'
+    attempts SystemCallFilter= RestrictAddressFamilies= IPAddressDeny=
+    assert_output $'sent\nforked'
 }
 
 @test "a handler that does what is forbidden dies by SIGSYS, which the journal tells" {
