@@ -36,7 +36,7 @@ unpacked='xinetd openbsd-inetd inetutils-inetd rlinetd haproxy'
 # The Debian releases whose systemd is booted in a container, as root; and what the unpacked
 # superservers need in another, where they are installed.
 releases='bookworm trixie'
-needed='update-inetd tcpd netbase lsb-base libbsd0 libevent-2.1-7 libselinux1 libtirpc3 libwrap0'
+needed='netcat-openbsd update-inetd tcpd netbase lsb-base libbsd0 libevent-2.1-7 libselinux1 libtirpc3 libwrap0'
 
 case ${1:-} in
     '') purposes='build|run' ;;

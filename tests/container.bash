@@ -13,7 +13,8 @@ apt() {
     inside env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 "$@" 2>&1
 }
 
-# The container's process 1 is the child of nspawn. Its number goes to LEADER.
+# The container's process 1 is the child of nspawn, in the end: the first one has helped it to be,
+# and is gone. Its number goes to LEADER.
 find_leader() {
     LEADER=$(<"/proc/$SERVER/task/$SERVER/children")
     LEADER=${LEADER%% *}
@@ -21,7 +22,7 @@ find_leader() {
 }
 
 booted() {
-    [[ $(inside systemctl is-system-running 2>/dev/null) =~ running|degraded ]]
+    find_leader && [[ $(inside systemctl is-system-running 2>/dev/null) =~ running|degraded ]]
 }
 
 # Boot $SCRATCH/root. An uninitialized machine-id means a first boot.
@@ -32,8 +33,7 @@ boot() {
         --machine="timesvc-$RELEASE" --private-network --register=no --keep-unit --console=pipe \
         --link-journal=no --system-call-filter=bpf >"$SERVER_LOG" 2>&1 3>&- </dev/null &
     SERVER=$!
-    retry find_leader
-    retry booted || retry booted # on a busy machine
+    retry booted
 }
 
 # A cable between us and the container, with both families, and more addresses of ours.

@@ -47,6 +47,11 @@ journal_has() {
     retry journal_has 'ended peer=10.45.0.1 '
 }
 
+@test "the package's own test passes" {
+    cp "$TREE/debian/tests/conversation" "$SCRATCH/root/root"
+    run -0 inside /root/conversation
+}
+
 @test "more connections than inetd lets through by default are served" {
     run -0 "$TESTS/flood.py" burst "$ADDRESS" 400 50 quit
     assert_output --partial '400 answered'

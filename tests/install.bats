@@ -105,7 +105,7 @@ $root/opt"
     assert_line PollLimitIntervalSec=0
 }
 
-@test "make dist packs what builds, serves and tests" {
+@test "make dist packs what builds, serves, tests and packs itself" {
     local copy=$BATS_TEST_TMPDIR/copy
     checkout "$copy"
     staged -C "$copy" dist
@@ -113,6 +113,8 @@ $root/opt"
     run -0 make -C "$BATS_TEST_TMPDIR"/timesvc-* all
     TIMESVC=$(echo "$BATS_TEST_TMPDIR"/timesvc-*/timesvc) SUPERVISOR=unix \
         run -0 bats "$BATS_TEST_TMPDIR"/timesvc-*/tests/wire.bats
+    run -0 make -C "$BATS_TEST_TMPDIR"/timesvc-* dist
+    cmp "$copy"/dist/timesvc-* "$BATS_TEST_TMPDIR"/timesvc-*/dist/timesvc-*
 }
 
 @test "the version that the program tells is that of the changelogs and the package" {
