@@ -255,7 +255,7 @@ dist:
 # is no part of the program's source.
 deb: dist
 	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
-	tar -xf $(TARBALL) -C "$$work"; \
+	tar -xpf $(TARBALL) -C "$$work"; \
 	$(PACK) --exclude=debian -C "$$work" timesvc-$(VERSION) | \
 	    gzip -9n >"$$work/timesvc_$(VERSION).orig.tar.gz"; \
 	(cd "$$work/timesvc-$(VERSION)" && dpkg-buildpackage -us -uc) >dist/build.log 2>&1 || \
