@@ -36,6 +36,8 @@ with() {
 
 @test "other calls that fail" {
     with poll EINTR 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
+    # So late that the second of silence is over.
+    with poll EINTR:delay_exit=1500000 2 'send:FOO' 'expect:Invalid request' half-close eof --
     with poll EFAULT 1 --status 71 'send:TIME\r\n' eof --
     with signalfd4 EMFILE 1 --status 71 'send:TIME\r\n' eof --
     with setitimer EINVAL 1 'send:QUIT\r\n' eof --
