@@ -27,7 +27,7 @@ MUSL_HEADERS := -idirafter /usr/include -idirafter /usr/include/$(shell $(MUSL_C
 MUSL_LIB   := /usr/lib/$(shell $(MUSL_CC) -dumpmachine 2>/dev/null | sed 's/-.*//')-linux-musl
 STATIC_PIE := -pie -nostartfiles $(addprefix $(MUSL_LIB)/,rcrt1.o crti.o crtn.o) \
               -Wl,-static,--no-dynamic-linker,-z,text \
-              -Wl,-u,localtime_r,-u,sigaction -lc
+              -Wl,-u,localtime_r,-u,sigaction,-u,getopt_long -lc
 
 PROGRAMS := timesvc $(shell command -v $(MUSL_CC) >/dev/null && echo timesvc-static)
 

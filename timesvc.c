@@ -1066,17 +1066,22 @@ static void record_number(struct record *r, const char *name, uint64_t value)
     text_number(&r->text, value, 1);
 }
 
-static void record_begin(struct record *r, const struct log *log, enum kind kind)
+/* Begin a record, to be filled and given to log_send. It lasts until the next begins. */
+static struct record *record_begin(const struct log *log, enum kind kind)
 {
+    /* On the stack it would cost each idle connection a page. */
+    static struct record record;
+    struct record *r = &record;
+
     r->kind = kind;
     r->fields = 0;
     r->text.length = 0;
     text_string(&r->text, kinds[kind].name);
-    if (!log->peer)
-        return;
-    record_string(r, "peer", log->peer->address);
-    if (log->peer->port != 0)
+    if (log->peer)
+        record_string(r, "peer", log->peer->address);
+    if (log->peer && log->peer->port != 0)
         record_number(r, "port", log->peer->port);
+    return r;
 }
 
 /* "timesvc[pid]: ended ..." */
@@ -1256,36 +1261,29 @@ static void log_open(struct log *log, const struct launch *launch, enum destinat
 /* A fault of ours, or of whoever configured us. */
 static void log_fault(struct log *log, const char *what, const char *why)
 {
-    struct record r;
-
-    record_begin(&r, log, FAULTY);
-    record_string(&r, "reason", what);
+    struct record *r = record_begin(log, FAULTY);
+    record_string(r, "reason", what);
     if (*why)
-        text_string(&r.text, ": ");
-    text_escaped(&r.text, why, strnlen(why, REASON_SIZE));
-    log_send(log, &r);
+        text_string(&r->text, ": ");
+    text_escaped(&r->text, why, strnlen(why, REASON_SIZE));
+    log_send(log, r);
 }
 
 static void log_connected(struct log *log)
 {
-    struct record r;
-
     if (log->verbosity < VERBOSE)
         return;
-    record_begin(&r, log, CONNECTED);
-    log_send(log, &r);
+    log_send(log, record_begin(log, CONNECTED));
 }
 
 /* The kernel, or an architecture that we do not know, has no sandbox for us. */
 static void log_unsandboxed(struct log *log, const char *why)
 {
-    struct record r;
-
     if (log->verbosity < NORMAL)
         return;
-    record_begin(&r, log, UNSANDBOXED);
-    record_string(&r, "reason", why);
-    log_send(log, &r);
+    struct record *r = record_begin(log, UNSANDBOXED);
+    record_string(r, "reason", why);
+    log_send(log, r);
 }
 
 /* The transcript, a protocol's handled function. context is the log. */
@@ -1293,16 +1291,14 @@ static void log_handled(void *context, const char *request, size_t length,
                         const char *reply)
 {
     struct log *log = context;
-    struct record r;
-
-    record_begin(&r, log, REQUEST);
-    record_bytes(&r, "request", request, length);
-    log_send(log, &r);
+    struct record *r = record_begin(log, REQUEST);
+    record_bytes(r, "request", request, length);
+    log_send(log, r);
     if (!reply)
         return;
-    record_begin(&r, log, REPLY);
-    record_string(&r, "reply", reply);
-    log_send(log, &r);
+    r = record_begin(log, REPLY);
+    record_string(r, "reply", reply);
+    log_send(log, r);
 }
 
 /* The one record of a connection, and the fault if that is how it ended. */
@@ -1314,19 +1310,18 @@ static void log_ended(struct log *log, const struct connection *c)
         [FAULT] = "fault", [TERMINATED] = "terminated", [REFUSED] = "refused",
     };
     uint64_t span = (uint64_t)((monotonic_now() - c->started) / MILLISECOND);
-    struct record r;
 
     if (log->verbosity >= NORMAL) {
-        record_begin(&r, log, ENDED);
-        record_string(&r, "end", endings[c->ending]);
-        record_number(&r, "requests", c->protocol.requests);
-        record_number(&r, "invalid", c->protocol.invalid);
-        record_number(&r, "received", c->received);
-        record_number(&r, "sent", c->sent);
-        record_number(&r, "seconds", span / 1000);
-        text_string(&r.text, ".");
-        text_number(&r.text, span % 1000, 3);
-        log_send(log, &r);
+        struct record *r = record_begin(log, ENDED);
+        record_string(r, "end", endings[c->ending]);
+        record_number(r, "requests", c->protocol.requests);
+        record_number(r, "invalid", c->protocol.invalid);
+        record_number(r, "received", c->received);
+        record_number(r, "sent", c->sent);
+        record_number(r, "seconds", span / 1000);
+        text_string(&r->text, ".");
+        text_number(&r->text, span % 1000, 3);
+        log_send(log, r);
     }
     if (c->ending == FAULT)
         log_fault(log, c->failed_call, strerror(c->failed_errno));

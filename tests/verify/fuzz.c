@@ -27,17 +27,16 @@ static void hear(void *context, const char *request, size_t length, const char *
 {
     static const struct log log = {.to = JOURNAL};
     static struct text message;
-    struct record r;
+    struct record *r = record_begin(&log, REQUEST);
     size_t lines = 0;
 
     (void)context;
     check(!reply || strcmp(reply, JAM) == 0 || strcmp(reply, INVALID_REPLY) == 0);
-    record_begin(&r, &log, REQUEST);
-    record_bytes(&r, "request", request, length);
-    for (size_t i = 0; i < r.text.length; i++)
-        check(r.text.bytes[i] >= ' ' && r.text.bytes[i] <= '~');
+    record_bytes(r, "request", request, length);
+    for (size_t i = 0; i < r->text.length; i++)
+        check(r->text.bytes[i] >= ' ' && r->text.bytes[i] <= '~');
     message.length = 0;
-    message_for_journal(&message, &r);
+    message_for_journal(&message, r);
     for (size_t i = 0; i < message.length; i++)
         lines += message.bytes[i] == '\n';
     check(lines == 5 && message.bytes[message.length - 1] == '\n');
