@@ -100,7 +100,7 @@ help:
 	@echo 'make sanitizers    run the tests under the address and undefined sanitizers'
 	@echo 'make valgrind      run the tests under valgrind'
 	@echo 'make mutants       break timesvc.c in many ways: the tests have to notice each'
-	@echo 'make bench         measure it beside others, under 5 minutes, into bench/results.*'
+	@echo 'make bench         measure it beside others, under 5 minutes, into bench/results.* and the README'
 	@echo 'make bench-full    the same for longer, and hold 10,000 connections'
 	@echo 'make support-table  put what the last test run found into the README'
 	@echo 'make lint          check the sources with every analyser'
@@ -146,9 +146,11 @@ mutants: all
 .PHONY: bench bench-full
 bench: all $(BENCH)
 	@bench/run -o bench
+	@bench/ratios README.md
 
 bench-full: all $(BENCH)
 	@bench/run -r 15 -t 900 -s 1 -l 10000 -o bench
+	@bench/ratios README.md
 
 # From the last whole run of the tests.
 support-table:

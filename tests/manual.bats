@@ -118,6 +118,11 @@ reason() {
     assert_output "$(sed -n 's/^| `\([a-z0-9_]*\)` |.*/\1/p' "$TREE/docs/system-calls.md")"
 }
 
+@test "the ratios in the README are those of the bench's results" {
+    run -0 sed -n '/^| ratio |/,/^$/{/^|/p}' "$TREE/README.md"
+    assert_output "$("$TREE/bench/ratios")"
+}
+
 @test "every link in a document leads somewhere" {
     local file link
     for file in "$TREE"/*.md "$TREE"/docs/*.md; do
