@@ -192,7 +192,7 @@ install: all
 	install -d $(sort $(dir $(INSTALLED:%=$(DESTDIR)%)))
 	install $(PROGRAMS) $(DESTDIR)$(SBINDIR)
 	install -m 644 $(UNITS) $(DESTDIR)$(UNITDIR)
-	for file in $(POLL_LIMIT); do install -m 644 etc/$$file $(DESTDIR)$(UNITDIR)/$$file; done
+	for file in $(POLL_LIMIT); do install -m 644 etc/$$file $(DESTDIR)$(UNITDIR)/$$file || exit 1; done
 	install -m 644 etc/sysusers.d/timesvc.conf $(DESTDIR)$(LIBDIR)/sysusers.d
 	install -m 644 etc/sysctl.d/30-timesvc.conf $(DESTDIR)$(LIBDIR)/sysctl.d
 	install -m 644 etc/catalog/timesvc.catalog $(DESTDIR)$(LIBDIR)/systemd/catalog
@@ -200,7 +200,8 @@ install: all
 	ln -sf timesvc.8 $(DESTDIR)$(MANDIR)/man8/timesvc-static.8
 	install -m 644 inetd.conf.example $(DESTDIR)$(DOCDIR)
 	install -m 644 etc/xinetd.d/timesvc $(DESTDIR)$(DOCDIR)/xinetd.d
-	for file in $(EXAMPLES); do install -m "$$(stat -c %a $$file)" $$file $(DESTDIR)$(DOCDIR)/$$file; done
+	for file in $(EXAMPLES); do mode=644; [ ! -x $$file ] || mode=755; \
+	    install -m $$mode $$file $(DESTDIR)$(DOCDIR)/$$file || exit 1; done
 	sed -i '$(PLACES)' $(PAGES:%=$(DESTDIR)$(MANDIR)/man8/%)
 	sed -i '$(PLACES); $(NAMES)' $(CONFIGURED:%=$(DESTDIR)%)
 ifneq ($(LIVE),)
