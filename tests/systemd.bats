@@ -272,3 +272,32 @@ $(printed "$1" "$2")"
     run -0 inside systemctl list-units --failed --plain --no-legend 'timesvc*'
     assert_output ''
 }
+
+# follow EXAMPLE: do as it says at its top, as root in the container.
+follow() {
+    inside bash -ec "cd /root/timesvc/examples; $(sed -n 's/^#     //p' "$TREE/examples/$1")"
+}
+
+@test "with proxy.conf and proxy-only.conf none but the proxy is served, and its client is logged" {
+    ip address add 192.0.2.10/24 dev timesvc
+    inside ip address add 192.0.2.11/24 dev host0
+    follow proxy.conf
+    follow proxy-only.conf
+    run -0 "$TESTS/peer.py" connect --from 192.0.2.10 192.0.2.11:45000 \
+        'send:PROXY TCP4 203.0.113.9 192.0.2.10 56324 45000\r\nTIME\r\n' 'expect:JAM %T\r\n' \
+        'send:QUIT\r\n' eof
+    retry journal_has 'ended peer=203.0.113.9 port=56324 end=quit requests=2'
+    run -0 "$TESTS/peer.py" connect --from 192.0.2.10 192.0.2.11:45000 'send:TIME\r\n' eof
+    retry journal_has 'TIMESVC_END=refused'
+    # Anyone else's packets are dropped.
+    run -1 nc -z -w 1 "$HOST" 45000
+    # As many connections at once as there may be in all.
+    run -0 inside systemctl show --property=MaxConnectionsPerSource,MaxConnections timesvc.socket
+    assert_line MaxConnections=1024
+    assert_line MaxConnectionsPerSource=1024
+
+    inside rm -r /etc/systemd/system/timesvc.socket.d
+    inside systemctl daemon-reload
+    inside systemctl restart timesvc.socket
+    ip address del 192.0.2.10/24 dev timesvc
+}
