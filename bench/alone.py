@@ -16,7 +16,7 @@ import tempfile
 
 PATIENCE = 20  # seconds
 REPLY = re.compile(rb"JAM \d\d:\d\d:\d\d\r\n")
-# Of a program that runs more than once, as a handler does, the text is shared.
+# A handler runs more than once: what several have in common is no connection's own.
 INSTANCES = 3
 
 
@@ -71,11 +71,11 @@ def calls(command):
     return {"calls": re.findall(r"^(\w+)\(", report, re.MULTILINE)}
 
 
-def kilobytes(path, *names):
-    """The sum of these fields of a file of proc(5)."""
+def kilobytes(path, name):
+    """A field of a file of proc(5)."""
     with open(path, encoding="ascii") as file:
         fields = dict(line.split(":", 1) for line in file if ":" in line)
-    return sum(int(fields[name].split()[0]) for name in names)
+    return int(fields[name].split()[0])
 
 
 def memory(command):
@@ -84,7 +84,8 @@ def memory(command):
         ask(connection, b"TIME\r\n")
     pid = instances[-1][0].pid
     found = {
-        "private_kb": kilobytes(f"/proc/{pid}/smaps_rollup", "Private_Clean", "Private_Dirty"),
+        # Not Private_Clean: pages of files, which no other instance happened to touch.
+        "private_kb": kilobytes(f"/proc/{pid}/smaps_rollup", "Private_Dirty"),
         "page_tables_kb": kilobytes(f"/proc/{pid}/status", "VmPTE"),
     }
     for process, connection in instances:
