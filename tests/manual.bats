@@ -108,6 +108,26 @@ reason() {
     assert_output ''
 }
 
+# Texts by which a test finds the commands that it runs: printed FILE 'TEXT'.
+texts() {
+    grep -hoE "printed [a-zA-Z0-9.]+ ['\"][^'\"]+" "$TESTS"/*.bats | sed "s/^[^'\"]*.//"
+    # .ci/run, debian.bats, package.bats and install.bats do.
+    printf '%s\n' 'and this runs the tests:' 'is for inetd and xinetd.' 'Off the machine again' \
+        'removes all; then tell'
+}
+
+@test "no command is printed that no test runs" {
+    local file
+    texts >"$BATS_TEST_TMPDIR/texts"
+    for file in README.md timesvc.8 timesvc.socket.8; do
+        printed_blocks "$TREE/$file"
+    done | awk -F '\t' -v texts="$BATS_TEST_TMPDIR/texts" '
+        BEGIN { while ((getline text <texts) > 0) tried[text] = 1 }
+        { for (text in tried) if (index($1, text)) next; print }' >"$BATS_TEST_TMPDIR/untried"
+    run cat "$BATS_TEST_TMPDIR/untried"
+    assert_output ''
+}
+
 @test "the system calls of a conversation are those documented, in that order" {
     [ "$(uname -m)" = x86_64 ] || return 0 # elsewhere they have other names
     TIMESVC=$TREE/timesvc-static

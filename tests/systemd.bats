@@ -301,3 +301,43 @@ follow() {
     inside systemctl restart timesvc.socket
     ip address del 192.0.2.10/24 dev timesvc
 }
+
+# unpack PACKAGE: into the container, as if installed there.
+unpack() {
+    tar -c -C "$TESTS/.superservers/$1" . |
+        tar -x -C "$SCRATCH/root" --no-same-owner --keep-directory-symlink
+}
+
+# serves_as_printed FILE TEXT: and what it added to the configuration is taken away again.
+serves_as_printed() {
+    as_printed "$1" "$2"
+    retry nc -z "$HOST" 45000
+    converse 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof
+    rm -f "$SCRATCH/root/etc/xinetd.d/timesvc"
+    : >"$SCRATCH/root/etc/inetd.conf"
+}
+
+@test "the commands printed for xinetd and inetd do what they say" {
+    [ "$SUPERVISOR" = systemd-bookworm ] || return 0 # those unpacked are Debian 12's
+    local lib
+    lib=/usr/lib/$(gcc -print-multiarch)
+    # What they need: netbase, libwrap0, libevent-2.1-7, and of procps kill(1).
+    cp /etc/{protocols,services} "$SCRATCH/root/etc"
+    cp -L "$lib"/lib{wrap,event-2.1}.so.* "$SCRATCH/root/$lib"
+    printf '#!/bin/sh\nkill "$@"\n' >"$SCRATCH/root/usr/bin/kill"
+    chmod 755 "$SCRATCH/root/usr/bin/kill"
+    inside systemctl --quiet disable --now timesvc.socket
+    unpack xinetd
+    inside systemctl daemon-reload
+    inside systemctl start xinetd
+    serves_as_printed README.md '**xinetd**'
+    serves_as_printed timesvc.8 'with the installed stanza:'
+    inside systemctl stop xinetd
+    unpack openbsd-inetd
+    inside systemctl daemon-reload
+    inside systemctl start inetd
+    serves_as_printed README.md '**inetd**'
+    serves_as_printed timesvc.8 'with the installed line:'
+    inside systemctl stop inetd
+    inside systemctl --quiet enable --now timesvc.socket
+}
