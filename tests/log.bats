@@ -54,11 +54,13 @@ in_journal() {
 @test "the transcript tells a request apart from its terminator" {
     launch 'dribble:TIME\r\nA\r\r\n' 'expect:JAM %T\r\nInvalid request\r\n' \
         'send:B\r' 'expect:Invalid request' 'send:\nTIME' 'expect:\r\nJAM %T' \
-        'send:\rC\n' 'expect:Invalid request\r\n' 'send:QUIT' eof -- -v
+        'send:\rC\n' 'expect:Invalid request\r\n' 'send:D' 'expect:Invalid request' \
+        'send:\r\nE\n' 'expect:\r\nInvalid request\r\n' 'send:QUIT' eof -- -v
     assert_line --index 1 --regexp ' request=TIME$'
     assert_line --index 3 --regexp ' request=A\\x0d$'
     assert_line --index 5 --regexp ' request=B\\x0d$'
     assert_line --index 9 --regexp ' request=\\x0dC$'
+    assert_line --index 13 --regexp ' request=E$'
 }
 
 @test "a log that nobody reads does not hold the client up, nor a signal" {

@@ -223,6 +223,20 @@ static void walk(const struct contract *c, const struct protocol *p, size_t leng
     }
 }
 
+/* Whatever comes now, the request behind it is handled, and reported, by itself. */
+static void check_next_request(const struct contract *c, const struct protocol *p)
+{
+    for (size_t i = 0; i < sizeof others / sizeof others[0] && others[i] != END; i++) {
+        struct contract next = *c;
+        struct protocol parser = *p;
+        check(&next, &parser, others[i]);
+        if (next.closed)
+            continue;
+        check(&next, &parser, 'x');
+        check(&next, &parser, LF);
+    }
+}
+
 /* Every byte and event, where this word is pending. Returns the parser's state. */
 static enum state check_bytes(bool owed, const char *word)
 {
@@ -233,6 +247,7 @@ static enum state check_bytes(bool owed, const char *word)
     for (; *word != '\0'; word++)
         check(&c, &p, *word);
     check_others(&c, &p);
+    check_next_request(&c, &p);
     for (int byte = 0; byte < 256; byte++) {
         struct contract next = c;
         struct protocol parser = p;
