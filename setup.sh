@@ -22,6 +22,7 @@ test    netcat-traditional busybox inetutils-telnet
 test    liblua5.3-0 libopentracing-c-wrapper0 libpcre2-8-0
 test    libbsd0 libcap2 libevent-2.1-7 libselinux1 libtirpc3 libwrap0
 test    mmdebstrap systemd-container mandoc
+test    nftables podman
 test    lintian blhc
 test    gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 test    gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross

@@ -29,3 +29,8 @@ transcripts() {
 masked() {
     sed -E 's/[0-9]+/9/g; s/ +/ /g'
 }
+
+# example_commands FILE: those that the comment which the example begins with gives for its use.
+example_commands() {
+    awk '/^#!/ { next } !/^#/ { exit } sub(/^#     /, "")' "$TREE/examples/$1"
+}
