@@ -102,6 +102,7 @@ help:
 	@echo 'make mutants       break timesvc.c in many ways: the tests have to notice each'
 	@echo 'make bench         measure it beside others, under 5 minutes, into bench/results.* and the README'
 	@echo 'make bench-full    the same for longer, and hold 10,000 connections'
+	@echo 'make bench-systemd  the same for its unit under systemd, as root'
 	@echo 'make support-table  put what the last test run found into the README'
 	@echo 'make lint          check the sources with every analyser'
 	@echo 'make install       install below PREFIX=/usr/local (DESTDIR= to stage)'
@@ -143,7 +144,7 @@ mutants: all
 	@tests/verify/mutants $(MUTANTS)
 
 # The results are kept in bench/.
-.PHONY: bench bench-full
+.PHONY: bench bench-full bench-systemd
 bench: all $(BENCH)
 	@bench/run -o bench
 	@bench/ratios README.md
@@ -151,6 +152,10 @@ bench: all $(BENCH)
 bench-full: all $(BENCH)
 	@bench/run -r 15 -t 900 -s 1 -l 10000 -o bench
 	@bench/ratios README.md
+
+# Beside the least and the most of a unit, under the systemd of each release.
+bench-systemd: all $(BENCH)
+	@bench/systemd -o bench
 
 # From the last whole run of the tests.
 support-table:

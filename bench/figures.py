@@ -149,6 +149,14 @@ def machine():
             "kernel": f"{platform.system()} {platform.release()}", "program": version}
 
 
+def save(path, results):
+    """As JSON, with a line for what has no more inside."""
+    text = json.dumps(results, indent=1)
+    text = re.sub(r"\{[^{}]*\}|\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+
+
 def keep(directory, found, results):
     """results.json, with a line for each quantity and each target."""
     results["measured"] = {
@@ -156,10 +164,7 @@ def keep(directory, found, results):
                         for quantity, values in quantities.items()}
                  for peer, quantities in peers.items()}
         for figure, peers in found.items()}
-    text = json.dumps(results, indent=1)
-    text = re.sub(r"\{[^{}]*\}|\[[^][{}]*\]", lambda match: " ".join(match[0].split()), text)
-    with open(f"{directory}/results.json", "w", encoding="utf-8") as file:
-        file.write(text + "\n")
+    save(f"{directory}/results.json", results)
 
 
 def plot(found, directory):
@@ -196,4 +201,5 @@ def main():
     return failed > 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -45,3 +45,16 @@ bench() {
     needed() { readelf -d "$1" | grep NEEDED; }
     run -0 diff <(needed "$TIMESVC") <(needed "$TREE/bench/linked")
 }
+
+@test "a bench of units measures the shipped one, the least and the most of them" {
+    skip_unless_root 'boots a container'
+    run -0 "$TREE/bench/systemd" -r 1 -s 0.5 -o "$BATS_TEST_TMPDIR" bookworm
+    local unit
+    for unit in 'the floor, in a bare unit' 'timesvc, the unit as shipped' \
+        '... with static.conf' '... with most-sandboxed.conf'; do
+        assert_line --regexp "^  $unit +[0-9.]+ +[0-9.]+ +[0-9.]+ \([0-9.]+-[0-9.]+\) +[0-9]+$"
+    done
+    assert_line --regexp '^  as shipped: ≤ 3.0 times the bare unit, exposure ≤ 3.0: '
+    assert_line 'failed conversations: 0'
+    grep -q '"exposure": 2.8' "$BATS_TEST_TMPDIR/results-systemd.json"
+}
