@@ -143,6 +143,16 @@ texts() {
     assert_output "$("$TREE/bench/ratios")"
 }
 
+@test "every test that a document names is there" {
+    local file
+    grep -ohE '\b[a-z-]+\.bats' "$TREE"/*.md "$TREE"/docs/*.md | sort -u |
+        while read -r file; do
+            [ -e "$TESTS/$file" ] || echo "$file"
+        done >"$BATS_TEST_TMPDIR/missing"
+    run cat "$BATS_TEST_TMPDIR/missing"
+    assert_output ''
+}
+
 @test "every link in a document leads somewhere" {
     local file link
     for file in "$TREE"/*.md "$TREE"/docs/*.md; do
@@ -159,4 +169,12 @@ texts() {
     done >"$BATS_TEST_TMPDIR/nowhere"
     run cat "$BATS_TEST_TMPDIR/nowhere"
     assert_output ''
+}
+
+@test "the README has a recipe for each example" {
+    local file
+    for file in "$TREE"/examples/*; do
+        file=${file##*/}
+        grep -qF "[$file](examples/$file)" "$TREE/README.md" || fail "$file"
+    done
 }
