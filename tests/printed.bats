@@ -14,7 +14,11 @@ setup() {
 }
 
 teardown() {
-    [ -z "${SERVER:-}" ] || kill -- "-$SERVER" 2>/dev/null || true
+    [ -z "${SERVER:-}" ] || stop_group
+}
+
+stop_group() {
+    kill -- "-$SERVER" 2>/dev/null || true
 }
 
 listening() {
@@ -75,7 +79,10 @@ told() {
     assert_output --regexp $'^JAM [0-9:]{8}\r$'
 }
 
-@test "tcpserver serves as the manual page has it" {
+@test "tcpserver serves as the README and the manual page have it" {
+    serve_as_printed README.md '**tcpserver**'
+    told
+    stop_group
     serve_as_printed timesvc.8 'for at most 1024 connections'
     told
 }
