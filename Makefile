@@ -147,15 +147,16 @@ mutants: all
 .PHONY: bench bench-full bench-systemd
 bench: all $(BENCH)
 	@bench/run -o bench
-	@bench/ratios README.md
+	@bench/tables README.md docs/scaling.md
 
 bench-full: all $(BENCH)
 	@bench/run -r 15 -t 900 -s 1 -l 10000 -o bench
-	@bench/ratios README.md
+	@bench/tables README.md docs/scaling.md
 
 # Beside the least and the most of a unit, under the systemd of each release.
 bench-systemd: all $(BENCH)
 	@bench/systemd -o bench
+	@bench/tables README.md docs/scaling.md
 
 # From the last whole run of the tests.
 support-table:

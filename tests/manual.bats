@@ -138,9 +138,18 @@ texts() {
     assert_output "$(sed -n 's/^| `\([a-z0-9_]*\)` |.*/\1/p' "$TREE/docs/system-calls.md")"
 }
 
-@test "the ratios in the README are those of the bench's results" {
-    run -0 sed -n '/^| ratio |/,/^$/{/^|/p}' "$TREE/README.md"
-    assert_output "$("$TREE/bench/ratios")"
+@test "the figures in README and docs are those of the bench's results" {
+    local page head
+    for page in README.md docs/scaling.md; do
+        cp "$TREE/$page" "$BATS_TEST_TMPDIR/page"
+        "$TREE/bench/tables" "$BATS_TEST_TMPDIR/page"
+        run -0 diff "$TREE/$page" "$BATS_TEST_TMPDIR/page"
+    done
+    "$TREE/bench/tables" | grep -B 1 '^| ---' | grep -v -e '^| ---' -e '^--' >"$BATS_TEST_TMPDIR/heads"
+    [ -s "$BATS_TEST_TMPDIR/heads" ]
+    while read -r head; do
+        grep -qhF "$head" "$TREE/README.md" "$TREE/docs/scaling.md" || fail "nowhere: $head"
+    done <"$BATS_TEST_TMPDIR/heads"
 }
 
 @test "every test that a document names is there" {
