@@ -1,8 +1,9 @@
 /*
  * A target for libFuzzer and AFL++: one input stream brings one output stream, however it
- * is cut, and with a transcript or without, where the parser has a short way. The first
- * bytes of the fuzzer's input say where to cut, the rest is the stream. Whatever comes
- * also has to be harmless in the log.
+ * is cut, however long a request waits for its terminator, and with a transcript or
+ * without, where the parser has a short way. The first bytes of the fuzzer's input say
+ * where to cut, the rest is the stream. Whatever comes also has to be harmless in the
+ * log.
  */
 #define main timesvc_main
 #include "../../timesvc.c" // NOLINT(bugprone-suspicious-include): its functions are static
@@ -50,6 +51,19 @@ static void take(struct said *said, struct output *out)
     out->length = 0;
 }
 
+/* What is left of the stream begins with the terminator of the tail, or nothing is left:
+   then it makes no difference whether the tail is handled now. */
+static bool is_tail(const struct protocol *p, const uint8_t *rest, size_t length)
+{
+    bool half = p->state == TIME_CR || p->state == QUIT_CR;
+
+    if (protocol_patience(p) == FOREVER)
+        return false;
+    if (length == 0)
+        return !half;
+    return rest[0] == '\n' || (!half && length > 1 && memcmp(rest, "\r\n", 2) == 0);
+}
+
 /* Feed the stream to p in pieces that end at these cuts, and then its end. */
 static void feed(struct protocol p, struct said *said, const uint8_t *stream,
                  size_t length, const size_t *cuts, size_t count)
@@ -64,6 +78,8 @@ static void feed(struct protocol p, struct said *said, const uint8_t *stream,
             at += protocol_feed(&p, &out, (const char *)stream + at, end - at);
             take(said, &out);
         }
+        if (i < count && p.state != CLOSED && is_tail(&p, stream + at, length - at))
+            protocol_tail(&p, &out);
     }
     protocol_end(&p, &out);
     take(said, &out);
