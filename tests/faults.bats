@@ -50,6 +50,12 @@ unnoticed() {
     unnoticed poll EINTR
 }
 
+@test "a wait that is interrupted goes on for what is left of it, be that nothing" {
+    START=(strace -D -qq -o /dev/null -e inject=poll:error=EINTR:delay_exit=1500000:when=2)
+    launch 'send:FOO' 'expect:Invalid request' after:1 half-close eof -- --sandbox=off
+    assert_output --partial ' end=eof requests=1 invalid=1 '
+}
+
 # All requests at once, so that the end may come at any moment; the client gets some of the
 # replies, each once and in order, and the end.
 HURRY=('send:TIME\r\nFOO\r\nTIME\r\nQUIT\r\n' 'some-of:JAM %T\r\nInvalid request\r\nJAM %T\r\n')
