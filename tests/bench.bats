@@ -56,5 +56,5 @@ bench() {
     done
     assert_line --regexp '^  as shipped: ≤ 3.0 times the bare unit, exposure ≤ 3.0: '
     assert_line 'failed conversations: 0'
-    grep -q '"exposure": 2.8' "$BATS_TEST_TMPDIR/results-systemd.json"
+    grep -q '"exposure": 3.0' "$BATS_TEST_TMPDIR/results-systemd.json"
 }

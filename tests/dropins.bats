@@ -78,7 +78,7 @@ serves() {
     assert_equal "$(<"$BATS_TEST_TMPDIR/program")" /usr/local/sbin/timesvc-static
     retry journal_has timesvc-static "ended peer=$SOURCE port="
     retry journal_has timesvc-static ' end=quit requests=3 invalid=1 '
-    run -0 inside systemd-analyze security --no-pager --threshold=28 timesvc@1.service
+    run -0 inside systemd-analyze security --no-pager --threshold=30 timesvc@1.service
 }
 
 @test "most-sandboxed.conf confines all that can be, and serves and logs as ever" {
