@@ -96,6 +96,11 @@ load helpers
 0$'
 }
 
+@test "a terminal that hangs up is a client that is gone" {
+    launch --over terminal 'send:TIME' 'expect:JAM %T' 'send:FOO' quiet:0.5 --
+    assert_output --partial ' end=reset requests=2 '
+}
+
 # --- Signals
 
 @test "SIGTERM, SIGINT and SIGHUP end the conversation within a second" {

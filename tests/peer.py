@@ -2,7 +2,7 @@
 """A peer that talks to timesvc by a script, byte for byte, and waits for nothing forever.
 
 usage: peer.py connect [--from HOST] ADDRESS STEP...
-       peer.py launch [--over tcp|tcp6|mapped|unix|pipes|listener|datagrams]
+       peer.py launch [--over tcp|tcp6|mapped|unix|pipes|terminal|listener|datagrams]
                       [--stderr peer|closed|pipe] [--status N] [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
 
 connect talks, from HOST if that is given, to what listens at HOST:PORT, or at a path. launch is a supervisor in small: it
@@ -44,6 +44,7 @@ import struct
 import subprocess
 import sys
 import time
+import tty
 
 PATIENCE = 10  # seconds, for anything that should come
 
@@ -274,6 +275,9 @@ def connection(over):
     if over == 'listener':
         theirs = socket.create_server(('127.0.0.1', 0))
         ours = socket.create_connection(theirs.getsockname())
+    elif over == 'terminal':
+        ours, theirs = (os.fdopen(end, 'r+b', 0) for end in os.openpty())
+        tty.setraw(theirs)
     elif over == 'datagrams':
         ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
     elif over == 'unix':
