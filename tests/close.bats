@@ -66,6 +66,8 @@ load helpers
 @test "a client that reads nothing from a pipe is closed after the time limit" {
     launch --over pipes deaf:10000000 exits within:5 -- -t 1
     assert_output --partial ' end=stalled '
+    # A pipe holds 64 KiB, pipe(7): more was not sent.
+    [[ $output =~ sent=([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -le 65536 ]
 }
 
 @test "a reply that had to wait for the client to read tells the time of then" {
