@@ -157,7 +157,7 @@ attempts() {
     printf '%s\n' "echo x >/dev/udp/$SOURCE/9 && echo sent" '(:) && echo forked' \
         >"$SCRATCH/root/usr/local/sbin/attempts"
     unit_with ExecStart= 'ExecStart=/bin/bash /usr/local/sbin/attempts' "$@"
-    run -0 nc -d "$HOST" 45000
+    run -0 timeout 20 nc -d "$HOST" 45000
 }
 
 @test "the unit lets a handler start no process and send no packet of its own" {
