@@ -96,7 +96,7 @@ serves() {
     inside ip route replace 192.0.2.0/24 dev host0
     dropped_in proxy.conf
     dropped_in proxy-only.conf
-    run ! serves "$HOST" 45000
+    run ! nc -z -w 2 "$HOST" 45000
     run -0 "$TESTS/peer.py" connect --from 192.0.2.10 "$ADDRESS" \
         'send:PROXY TCP4 198.51.100.7 10.45.0.2 4711 45000\r\nTIME' 'expect:JAM %T' 'send:QUIT' eof
     retry journal_has timesvc 'ended peer=198.51.100.7 port=4711 end=quit '
