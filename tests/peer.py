@@ -250,7 +250,8 @@ class Peer:
         number = getattr(signal, 'SIG' + name)
         deadline = time.monotonic() + PATIENCE
         # The first that the program does; before, it is a shell's or a loader's to end.
-        while not self.blocks(number) and time.monotonic() < deadline:
+        while (name in ('TERM', 'INT', 'HUP') and not self.blocks(number) and
+               time.monotonic() < deadline):
             time.sleep(0.01)
         self.program.send_signal(number)
 
