@@ -128,7 +128,7 @@ load helpers
 }
 
 @test "a signal ends the conversation with a client that reads nothing" {
-    launch deaf:10000000 signal:TERM exits within:1 --
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' deaf:10000000 signal:TERM exits within:1 --
     assert_output --partial ' end=terminated '
 }
 
