@@ -169,7 +169,7 @@ def keep(directory, found, results):
 
 def plot(found, directory):
     """results.svg by gnuplot(1), of the bars that it is given in files."""
-    bars = {"connections": ("connections-1", "per_second"), "memory": ("idle", "each_kb")}
+    bars = {"connections": ("connections-1", "per_second"), "memory": ("memory", "private_kb")}
     with tempfile.TemporaryDirectory() as scratch:
         for name, (figure, quantity) in bars.items():
             with open(f"{scratch}/{name}", "w", encoding="utf-8") as file:

@@ -24,7 +24,7 @@ plot bars."connections" using 2:0:(1):2:($0 - half):($0 + half):ytic(1) with box
      "" using 2:0:3:4 with xerrorbars pointtype 0 linecolor "black", \
      "" using 4:0:(sprintf("%.0f", $2)) with labels left offset 1,0
 
-set title "KB of memory for an idle connection, the kernel's share included"
+set title "KB of private memory of an idle connection"
 set xrange [1:20000]
 plot bars."memory" using 2:0:(1):2:($0 - half):($0 + half):ytic(1) with boxxyerror \
          linecolor "#ee6677", \
