@@ -119,6 +119,12 @@ static int samples_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void samples_sort(struct samples *s)
+{
+    if (s->count > 0)
+        qsort(s->at, s->count, sizeof *s->at, samples_compare);
+}
+
 /* The percentile in microseconds, of sorted samples; 0 of none. */
 static double samples_at(const struct samples *s, size_t percent)
 {
@@ -272,8 +278,7 @@ static void connections(void)
     double seconds = (double)(now() - began) / SECOND;
     pthread_barrier_destroy(&start);
 
-    if (all.count > 0)
-        qsort(all.at, all.count, sizeof *all.at, samples_compare);
+    samples_sort(&all);
     printf("{\"connections\": %zu, \"failed\": %lu, \"per_second\": %.1f, "
            "\"first_reply_p50_us\": %.1f, \"first_reply_p99_us\": %.1f}\n",
            all.count, faults, (double)all.count / seconds, samples_at(&all, 50),
@@ -302,8 +307,7 @@ static void roundtrip(void)
         close(fd);
     }
 
-    if (trips.count > 0)
-        qsort(trips.at, trips.count, sizeof *trips.at, samples_compare);
+    samples_sort(&trips);
     printf("{\"trips\": %zu, \"failed\": %lu, \"per_second\": %.1f, \"p50_us\": %.2f, "
            "\"p99_us\": %.2f}\n",
            trips.count, faults, (double)trips.count / seconds, samples_at(&trips, 50),
