@@ -36,6 +36,18 @@ serves() {
     [[ $(printf 'TIME\r\nQUIT\r\n' | nc -N -w 2 ${3:+-s "$3"} "$1" "$2") = JAM\ * ]]
 }
 
+@test "options.conf logs each request, and has the program take its time limit" {
+    dropped_in options.conf
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    local words='tr "\0" " " <"/proc/$(systemctl show --property=MainPID --value "timesvc@*")/cmdline"'
+    converse 'send:TIME' 'expect:JAM %T' "run:inside bash -c '$words' >'$BATS_TEST_TMPDIR/words'" \
+        'send:\nFOO\n' 'expect:\r\nInvalid request\r\n' 'send:QUIT' eof
+    assert_equal "$(<"$BATS_TEST_TMPDIR/words")" '/usr/local/sbin/timesvc -v -t 600 '
+    retry journal_has timesvc "request peer=$SOURCE port="
+    retry journal_has timesvc ' request=FOO'
+    retry journal_has timesvc ' end=quit requests=3 invalid=1 '
+}
+
 @test "another-port.conf serves that port in place of 45000" {
     dropped_in another-port.conf
     serves "$HOST" 4500
