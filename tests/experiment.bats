@@ -148,6 +148,24 @@ $client \$"
     done
 }
 
+# shown CLIENT: what docs/wire.md has of its conversation, but for mere acknowledgments.
+shown() {
+    awk -v client="$1" '($2 == client || $3 == client) && ($5 > 0 || $4 != "ACK") {
+        row = $2 " " $4 " " $5 " "
+        $1 = $2 = $3 = $4 = $5 = ""
+        sub(/^ +/, "")
+        print row $0 }' "$TREE/docs/wire.md"
+}
+
+@test "docs/wire.md shows these conversations" {
+    local client at='s/[0-9][0-9]:[0-9][0-9]:[0-9][0-9]/hh:mm:ss/'
+    for client in "$SILENT" "$BRISK"; do
+        run -0 sed "$at" < <(segments "$client" 'from, flags, bytes, payload' \
+            'bytes > 0 || flags != "ACK"')
+        assert_output "$(shown "$client" | sed "$at")"
+    done
+}
+
 @test "no connection is reset" {
     local client
     for client in "$SILENT" "$BRISK"; do
