@@ -112,8 +112,8 @@ reason() {
 texts() {
     grep -hoE "printed [a-zA-Z0-9.]+ ['\"][^'\"]+" "$TESTS"/*.bats | sed "s/^[^'\"]*.//"
     # .ci/run, debian.bats, package.bats and install.bats do.
-    printf '%s\n' 'and this runs the tests:' 'is for inetd and xinetd.' 'Off the machine again' \
-        'removes all; then tell'
+    printf '%s\n' 'directories of Debian (1 GB' 'is for inetd and xinetd.' 'Off the machine again' \
+        'Then tell your supervisor'
 }
 
 @test "no command is printed that no test runs" {

@@ -7,14 +7,16 @@ source "$TESTS/pages.bash"
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true
-}
-
-setup() {
-    PATH=$TREE:$PATH
+    SCRATCH=$BATS_FILE_TMPDIR
+    shipped
 }
 
 teardown() {
     [ -z "${SERVER:-}" ] || stop_group
+}
+
+teardown_file() {
+    umount /usr/local/sbin
 }
 
 stop_group() {
@@ -65,6 +67,9 @@ replay() {
         count=$((count + 1))
     done < <(transcripts "$TREE/README.md"; echo '$ end')
     [ "$count" -ge 4 ]
+    # Who has the port, as in its section on trouble.
+    run -0 bash -c "$(grep -oE "ss -ltnp '[^']*'" "$TREE/README.md")"
+    assert_output --partial '"systemd-socket-"'
 }
 
 @test "the manual page's conversation without a supervisor is one" {
