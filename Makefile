@@ -100,7 +100,7 @@ help:
 	@echo 'make sanitizers    run the tests under the address and undefined sanitizers'
 	@echo 'make valgrind      run the tests under valgrind'
 	@echo 'make mutants       break timesvc.c in many ways: the tests have to notice each'
-	@echo 'make bench         measure it beside others, under 5 minutes, into bench/results.* and the README'
+	@echo 'make bench         measure it beside others, under 5 minutes, into bench/results.*, README.md and docs/scaling.md'
 	@echo 'make bench-full    the same for longer, and hold 10,000 connections'
 	@echo 'make bench-systemd  the same for its unit under systemd, as root'
 	@echo 'make support-table  put what the last test run found into the README'
