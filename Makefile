@@ -24,16 +24,16 @@ MUSL_HEADERS := -idirafter /usr/include -idirafter /usr/include/$(shell $(MUSL_C
 # A static program at a random address: musl-gcc does not know -static-pie, so it is told to
 # start with what relocates itself, rcrt1.o. libc's few variables go before our large buffers,
 # so that they share a page with ours: each idle connection has a page less of its own.
-MUSL_LIB   := /usr/lib/$(shell $(MUSL_CC) -dumpmachine 2>/dev/null | sed 's/-.*//')-linux-musl
+MUSL_LIB   := $(shell LC_ALL=C $(MUSL_CC) -v 2>&1 | sed -n 's|^Reading specs from \(.*\)/musl-gcc.specs$$|\1|p')
 STATIC_PIE := -pie -nostartfiles $(addprefix $(MUSL_LIB)/,rcrt1.o crti.o crtn.o) \
               -Wl,-static,--no-dynamic-linker,-z,text \
               -Wl,-u,localtime_r,-u,sigaction,-u,getopt_long -lc
 
-PROGRAMS := timesvc $(shell command -v $(MUSL_CC) >/dev/null && echo timesvc-static)
+PROGRAMS := timesvc $(if $(wildcard $(MUSL_LIB)/rcrt1.o),timesvc-static)
 
 all: $(PROGRAMS)
 ifeq ($(filter timesvc-static,$(PROGRAMS)),)
-	@echo 'timesvc-static was not built: there is no $(MUSL_CC) (Debian: musl-tools)'
+	@echo 'timesvc-static was not built: there is no $(MUSL_CC) with rcrt1.o (Debian: musl-tools)'
 endif
 
 BUILD        = $(CC) $(C_FLAGS) -DHAVE_LIBSYSTEMD $< -o $@ -pie $(LD_FLAGS) -lsystemd

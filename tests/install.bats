@@ -141,6 +141,26 @@ $root/opt"
     run ! grep -r timesvc-static "$copy/root/usr/local/share/doc"
 }
 
+@test "timesvc-static is built with the musl that musl-gcc has, whatever the architecture is called" {
+    local musl=$BATS_TEST_TMPDIR/musl lib
+    lib=$(LC_ALL=C musl-gcc -v 2>&1 | sed -n 's/^Reading specs from //p')
+    cp -rL "${lib%/*}" "$musl"
+    sed -i "s|${lib%/*}|$musl|g" "$musl/musl-gcc.specs"
+    # As on armhf, where musl is in no directory of the compiler's name.
+    printf '#!/bin/sh\n[ "$1" != -dumpmachine ] || exec echo other-linux\nexec gcc -specs %s "$@"\n' \
+        "$musl/musl-gcc.specs" >"$BATS_TEST_TMPDIR/musl-gcc"
+    chmod 755 "$BATS_TEST_TMPDIR/musl-gcc"
+    cp "$TREE/Makefile" "$TREE/timesvc.c" "$BATS_TEST_TMPDIR"
+    run -0 make -C "$BATS_TEST_TMPDIR" MUSL_CC="$BATS_TEST_TMPDIR/musl-gcc"
+    assert_output --partial "$musl/rcrt1.o"
+    run -0 bash -c "printf 'TIME\nQUIT\n' | '$BATS_TEST_TMPDIR/timesvc-static' -q"
+    assert_output --regexp '^JAM '
+    # A musl-gcc without musl builds nothing.
+    rm "$musl/rcrt1.o"
+    run -0 make -C "$BATS_TEST_TMPDIR" MUSL_CC="$BATS_TEST_TMPDIR/musl-gcc"
+    assert_output --partial 'timesvc-static was not built'
+}
+
 # make run, as SUPERVISOR: an ordinary user's, where we can become one.
 supervise_make_run() {
     local as=()
