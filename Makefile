@@ -245,7 +245,8 @@ ifneq ($(LIVE),)
 endif
 
 # The source as others get it, cleaned: from the same files the same bytes, whoever packs them
-# where and when.
+# where and when. Of a checkout what git knows, without an editor's leavings; root may pack an
+# ordinary user's.
 VERSION  = $(shell sed -n 's/^.define TIMESVC_VERSION "\(.*\)"/\1/p' timesvc.c)
 RELEASED = $(shell sed -n '/^ -- /{s/.*>  //p;q}' debian/changelog)
 TARBALL  = dist/timesvc-$(VERSION).tar.gz
@@ -255,7 +256,9 @@ PACK     = tar -c --sort=name --format=gnu --owner=0 --group=0 --numeric-owner \
 dist:
 	@set -e; mkdir -p dist; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	tree=$$work/timesvc-$(VERSION); mkdir "$$tree"; \
-	tar -c --exclude=./.git --exclude=./dist --exclude='./tests/.*' . | tar -x -C "$$tree"; \
+	if [ -e .git ]; then git -c safe.directory='*' ls-files -z >"$$work/files"; \
+	else find . -path ./dist -prune -o -path './tests/.*' -prune -o ! -type d -print0 >"$$work/files"; fi; \
+	tar -c --null --files-from="$$work/files" | tar -x -C "$$tree"; \
 	$(MAKE) --silent -C "$$tree" clean; \
 	$(PACK) -C "$$work" timesvc-$(VERSION) | gzip -9n >$(TARBALL)
 	@echo $(TARBALL)

@@ -117,6 +117,20 @@ $root/opt"
     cmp "$copy"/dist/timesvc-* "$BATS_TEST_TMPDIR"/timesvc-*/dist/timesvc-*
 }
 
+@test "make dist packs what belongs to the checkout, and nothing else that lies there" {
+    local copy=$BATS_TEST_TMPDIR/copy
+    checkout "$copy"
+    staged -C "$copy" dist
+    mv "$copy"/dist/timesvc-* "$BATS_TEST_TMPDIR"
+    git -C "$copy" init -q
+    git -C "$copy" add .
+    mkdir "$copy/.vscode"
+    touch "$copy/notes~" "$copy/.vscode/settings.json" "$copy/examples/.tcpserver.sh.swp"
+    [ "$(id -u)" -ne 0 ] || chown -R nobody "$copy"
+    staged -C "$copy" dist
+    cmp "$BATS_TEST_TMPDIR"/timesvc-* "$copy"/dist/timesvc-*
+}
+
 @test "the version that the program tells is that of the changelogs and the package" {
     local version
     version=$("$TREE/timesvc" --version)
