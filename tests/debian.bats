@@ -60,6 +60,24 @@ setup_file() {
         find "$1" \( -type f -o -type l \) -printf '%f\n' | sed 's/\.gz$//' | sort -u
     }
     run -0 comm -23 <(names "$root") <(names "$packaged")
+    assert_output static.conf # which takes programs of both
+}
+
+@test "each package has every file of ours that its pages, examples and settings name" {
+    local package root
+    for package in timesvc timesvc-inetd; do
+        root=$BATS_TEST_TMPDIR/$package
+        dpkg-deb -x "$ONE/dist/$package"_*.deb "$root"
+        gunzip -r "$root"
+        # To Debian they are one.
+        [ ! -d "$root/lib" ] || cp -r "$root/lib" "$root/usr"
+        grep -rIhoP '/(usr|lib)/[^] :,"\t]*timesvc[^] :,"\t]*' "$root/usr" "$root/etc" 2>/dev/null | sort -u |
+            tee "$root.named" | while read -r path; do
+            compgen -G "$root$path" >/dev/null || echo "$package: $path"
+        done
+        [ -s "$root.named" ]
+    done >"$BATS_TEST_TMPDIR/missing"
+    run cat "$BATS_TEST_TMPDIR/missing"
     assert_output ''
 }
 
