@@ -212,7 +212,7 @@ install: all
 	sed -i '$(PLACES); $(NAMES)' $(CONFIGURED:%=$(DESTDIR)%)
 ifneq ($(LIVE),)
 	systemd-sysusers timesvc.conf
-	/lib/systemd/systemd-sysctl 30-timesvc.conf
+	etc/reserve-port configure
 	journalctl --quiet --update-catalog
 	systemctl daemon-reload
 endif
@@ -221,7 +221,6 @@ endif
 # directory that is empty then, up to those that any system has.
 DIRECTORIES = $(patsubst %/,%,$(sort $(dir $(INSTALLED)) $(UNITDIR)/timesvc.socket.d/))
 STANDARD    = $(or $(DESTDIR),$(patsubst %/,%,$(dir $(PREFIX))) $(addprefix /usr/local/,sbin lib share share/man))
-RESERVED    = /proc/sys/net/ipv4/ip_local_reserved_ports
 
 uninstall:
 ifneq ($(LIVE),)
@@ -239,7 +238,7 @@ endif
 	done
 ifneq ($(LIVE),)
 	-userdel timesvc
-	-[ "$$(cat $(RESERVED))" != 45000 ] || echo >$(RESERVED)
+	-etc/reserve-port
 	-journalctl --quiet --update-catalog
 	-systemctl daemon-reload
 endif

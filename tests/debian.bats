@@ -71,7 +71,7 @@ setup_file() {
         gunzip -r "$root"
         # To Debian they are one.
         [ ! -d "$root/lib" ] || cp -r "$root/lib" "$root/usr"
-        grep -rIhoP '/(usr|lib)/[^] :,"\t]*timesvc[^] :,"\t]*' "$root/usr" "$root/etc" 2>/dev/null | sort -u |
+        grep -rIhoP '/(usr|lib|etc/sysctl.d)/[^] :,"\t]*timesvc[^] :,"\t]*' "$root/usr" "$root/etc" 2>/dev/null | sort -u |
             tee "$root.named" | while read -r path; do
             compgen -G "$root$path" >/dev/null || echo "$package: $path"
         done

@@ -52,6 +52,11 @@ journal_has() {
     run -0 inside /root/conversation
 }
 
+@test "no outgoing connection can take the port" {
+    run -0 inside cat /proc/sys/net/ipv4/ip_local_reserved_ports
+    assert_output 45000
+}
+
 @test "more connections than inetd lets through by default are served" {
     run -0 "$TESTS/flood.py" burst "$ADDRESS" 400 50 quit
     assert_output --partial '400 answered'
@@ -71,9 +76,11 @@ journal_has() {
     run ! inside grep ^45000 /etc/inetd.conf
 }
 
-@test "behind a purge nothing is left: no file, no line in inetd.conf" {
+@test "behind a purge nothing is left: no file, no line in inetd.conf, no setting" {
     run -0 apt purge timesvc-inetd
     retry refuses
     run -0 comm -3 "$SCRATCH/before" <("$TESTS/inventory" "$SCRATCH/root")
+    assert_output ''
+    run -0 inside cat /proc/sys/net/ipv4/ip_local_reserved_ports
     assert_output ''
 }

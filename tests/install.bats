@@ -86,6 +86,38 @@ $root/opt"
     assert_output --partial 'server      = /opt/time/sbin/timesvc-static'
 }
 
+# reserving SYSTEMD SETTINGS PORTS: what is reserved after reserve-port on a machine with these
+# settings where these ports were, and what it says.
+reserving() {
+    skip_unless_root 'sets a port list, in a network namespace'
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    run -0 unshare --mount --net bash -euc '
+        mount -t tmpfs none /run
+        mount -t tmpfs none /etc/sysctl.d
+        mkdir -p /run/bin "/run/$1"
+        printf "#!/bin/sh\nexit 1\n" >/run/bin/ischroot
+        chmod 755 /run/bin/ischroot
+        echo "$2" >/etc/sysctl.d/99-local.conf
+        echo "$3" >/proc/sys/net/ipv4/ip_local_reserved_ports
+        PATH=/run/bin:$PATH "$4/etc/reserve-port" configure 2>&1
+        cat /proc/sys/net/ipv4/ip_local_reserved_ports' bash "$1" "$2" "$3" "$TREE"
+}
+
+@test "the port is reserved with systemd and without it, and no reserved one is lost" {
+    local system key=net.ipv4.ip_local_reserved_ports
+    for system in systemd/system no-systemd; do
+        reserving $system "$key = 45000" ''
+        assert_output 45000
+        reserving $system "$key = 30000,45000" 45000
+        assert_output 30000,45000
+        reserving $system "$key = 45000" 44000-45001
+        assert_output 44000-45001
+        reserving $system "$key = 45000" 30000
+        assert_output "timesvc: port 45000 is not reserved, others are: add it to $key in /etc/sysctl.d/99-local.conf
+30000"
+    done
+}
+
 @test "systemd finds nothing wrong with the units" {
     staged install PREFIX="$BATS_TEST_TMPDIR/prefix"
     run -0 systemd-analyze verify --man=no \

@@ -100,6 +100,55 @@ export -f running_version
     assert_output 45000
 }
 
+# The list that a test has set goes with it.
+teardown() {
+    inside rm -f /etc/sysctl.d/99-local.conf
+    reserve ''
+    inside /usr/lib/systemd/systemd-sysctl --prefix=/net/ipv4/ip_local_reserved_ports
+}
+
+# reserve PORTS: by hand, in place of what is reserved.
+reserve() {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    inside sh -c 'echo "$1" >/proc/sys/net/ipv4/ip_local_reserved_ports' sh "$1"
+}
+
+reserved() {
+    inside cat /proc/sys/net/ipv4/ip_local_reserved_ports
+}
+
+NOT_RESERVED='timesvc: port 45000 is not reserved, others are: add it to net.ipv4.ip_local_reserved_ports in /etc/sysctl.d/99-local.conf'
+
+@test "ports that someone has reserved stay reserved, and the package says that its own is not" {
+    purge
+    reserve 30000-30010
+    run -0 install
+    assert_line "$NOT_RESERVED"
+    assert_equal "$(reserved)" 30000-30010
+    purge
+    assert_equal "$(reserved)" 30000-30010
+}
+
+@test "the ports in the administrator's file are what is reserved, as from the next boot on" {
+    purge
+    reserve ''
+    mkdir -p "$SCRATCH/root/etc/sysctl.d"
+    echo 'net.ipv4.ip_local_reserved_ports = 30000-30010' >"$SCRATCH/root/etc/sysctl.d/99-local.conf"
+    run -0 install
+    assert_line "$NOT_RESERVED"
+    assert_equal "$(reserved)" 30000-30010
+    # It is added there, as the line said.
+    purge
+    mkdir -p "$SCRATCH/root/etc/sysctl.d"
+    echo 'net.ipv4.ip_local_reserved_ports = 30000-30010,45000' >"$SCRATCH/root/etc/sysctl.d/99-local.conf"
+    reserve ''
+    run -0 install
+    refute_output --partial 'not reserved'
+    assert_equal "$(reserved)" 30000-30010,45000
+    purge
+    assert_equal "$(reserved)" 30000-30010,45000
+}
+
 @test "an upgrade leaves a conversation alone, and the next one gets the new program" {
     converse 'send:TIME' 'expect:JAM %T' \
         "run:inside dpkg -i /root/later.deb >'$BATS_TEST_TMPDIR/log' 2>&1
@@ -155,6 +204,17 @@ no_instance() {
     inside systemctl stop squatter
     inside systemctl start timesvc.socket
     answers
+}
+
+@test "make install and make uninstall let stay reserved what someone has reserved" {
+    purge
+    tar -xf "$SCRATCH"/tree/dist/timesvc-*.tar.gz --strip-components=1 -C "$SCRATCH/root/root/timesvc"
+    reserve 30000-30010
+    run -0 inside make -C /root/timesvc install
+    assert_line "$NOT_RESERVED"
+    assert_equal "$(reserved)" 30000-30010
+    run -0 inside make -C /root/timesvc uninstall
+    assert_equal "$(reserved)" 30000-30010
 }
 
 @test "make uninstall leaves nothing of what make install has made" {
