@@ -16,11 +16,9 @@ packages='
 build   gcc libc6-dev make libsystemd-dev musl-tools
 run     systemd netcat-openbsd
 package build-essential debhelper pkgconf systemd
-test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace tshark
+test    git bats bats-assert bats-support parallel python3 tzdata iproute2 strace tshark
 test    ucspi-tcp ipsvd tcputils s6 socat ncat
 test    netcat-traditional busybox inetutils-telnet
-test    liblua5.3-0 libopentracing-c-wrapper0 libpcre2-8-0
-test    libbsd0 libcap2 libevent-2.1-7 libselinux1 libtirpc3 libwrap0
 test    mmdebstrap systemd-container mandoc
 test    nftables podman
 test    lintian blhc
@@ -32,12 +30,10 @@ bench   gnuplot-nox valgrind
 lint    clang clang-format clang-tidy cppcheck shellcheck
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only
-# unpacked. The libraries that they need are in the list above.
+# unpacked, and the libraries that they need are installed.
 unpacked='xinetd openbsd-inetd inetutils-inetd rlinetd haproxy'
-# The Debian releases whose systemd is booted in a container, as root; and what the unpacked
-# superservers need in another, where they are installed.
+# The Debian releases whose systemd is booted in a container, as root.
 releases='bookworm trixie'
-needed='netcat-openbsd update-inetd tcpd netbase lsb-base libbsd0 libevent-2.1-7 libselinux1 libtirpc3 libwrap0'
 
 case ${1:-} in
     '') purposes='build|run' ;;
@@ -76,17 +72,22 @@ listed() {
         '$1 ~ purposes { for (i = 2; i <= NF; i++) print $i }'
 }
 
-missing=
-for package in $(listed "$purposes"); do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
-    [ "$status" = installed ] || missing="$missing $package"
-done
-if [ -n "$missing" ]; then
+# install PACKAGE...: those that are missing.
+install() {
+    missing=
+    for package in "$@"; do
+        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
+        [ "$status" = installed ] || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
     echo "Installing:$missing"
     as_root apt-get update
     # shellcheck disable=SC2086 # each word is a package
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
-fi
+}
+
+# shellcheck disable=SC2046 # each word is a package
+install $(listed "$purposes")
 case ${1:-} in '' | package) exit 0 ;; esac
 
 here=tests/.superservers
@@ -100,6 +101,16 @@ for package in $unpacked; do
     mv "$here/part" "$here/$package"
     mv "$here/$package"_*.deb "$here/$package.deb"
 done
+
+# needed PACKAGE...: what these, unpacked, depend on; of alternatives the first.
+needed() {
+    for package in "$@"; do
+        dpkg-deb -f "$here/$package.deb" Depends
+    done | tr ',' '\n' | sed 's/^ *//; s/[ :|].*//' | sort -u
+}
+
+# shellcheck disable=SC2046,SC2086 # each word is a package
+install $(needed $unpacked | grep '^lib')
 
 # root NAME RELEASE PACKAGE...: a root directory with these packages, besides what boots.
 root() {
@@ -120,5 +131,7 @@ for release in $releases; do
     # shellcheck disable=SC2046 # each word is a package
     root "$release" "$release" $(listed 'build|run')
 done
-# shellcheck disable=SC2086 # each word is a package
-root inetd bookworm $needed
+# Of this machine's release, as what was unpacked is: the tests install that there.
+# shellcheck disable=SC1091,SC2046 # each word is a package
+root inetd "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
+    netcat-openbsd $(needed openbsd-inetd xinetd)
