@@ -131,7 +131,8 @@ for release in $releases; do
     # shellcheck disable=SC2046 # each word is a package
     root "$release" "$release" $(listed 'build|run')
 done
-# Of this machine's release, as what was unpacked is: the tests install that there.
+# Of this machine's release, as what was unpacked is: the tests install that there. xinetd's unit
+# takes for granted that procps is there.
 # shellcheck disable=SC1091,SC2046 # each word is a package
 root inetd "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
-    netcat-openbsd $(needed openbsd-inetd xinetd)
+    netcat-openbsd procps $(needed openbsd-inetd xinetd)
