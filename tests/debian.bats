@@ -48,6 +48,17 @@ setup_file() {
     assert_output 'openbsd-inetd | inet-superserver, update-inetd'
 }
 
+@test "the package with the static program names the musl that is in it" {
+    local musl
+    # shellcheck disable=SC2016 # dpkg-query's to expand
+    musl=$(dpkg-query -W -f 'musl (= ${source:Version})' musl-dev)
+    run -0 dpkg-deb -f "$ONE"/dist/timesvc-inetd_*.deb Static-Built-Using
+    assert_output "$musl"
+    run -0 bash -c "dpkg-deb --fsys-tarfile '$ONE'/dist/timesvc-inetd_*.deb |
+        tar -xO ./usr/share/doc/timesvc-inetd/copyright"
+    assert_output --partial 'Rich Felker'
+}
+
 @test "the packages have all that make install puts, and name the places of Debian" {
     local root=$BATS_TEST_TMPDIR/root packaged=$BATS_TEST_TMPDIR/packaged package
     for package in "$ONE"/dist/timesvc{,-inetd}_*.deb; do
