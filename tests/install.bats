@@ -193,6 +193,7 @@ reserving() {
     cp -rL "${lib%/*}" "$musl"
     sed -i "s|${lib%/*}|$musl|g" "$musl/musl-gcc.specs"
     # As on armhf, where musl is in no directory of the compiler's name.
+    # shellcheck disable=SC2016 # the script's to expand
     printf '#!/bin/sh\n[ "$1" != -dumpmachine ] || exec echo other-linux\nexec gcc -specs %s "$@"\n' \
         "$musl/musl-gcc.specs" >"$BATS_TEST_TMPDIR/musl-gcc"
     chmod 755 "$BATS_TEST_TMPDIR/musl-gcc"
