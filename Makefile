@@ -257,7 +257,7 @@ dist:
 	tree=$$work/timesvc-$(VERSION); mkdir "$$tree"; \
 	if [ -e .git ]; then git -c safe.directory='*' ls-files -z >"$$work/files"; \
 	else find . -path ./dist -prune -o -path './tests/.*' -prune -o ! -type d -print0 >"$$work/files"; fi; \
-	tar -c --null --files-from="$$work/files" | tar -x -C "$$tree"; \
+	tar -c --null --files-from="$$work/files" -f "$$work/tar"; tar -xf "$$work/tar" -C "$$tree"; \
 	$(MAKE) --silent -C "$$tree" clean; \
 	$(PACK) -C "$$work" timesvc-$(VERSION) | gzip -9n >$(TARBALL)
 	@echo $(TARBALL)

@@ -161,6 +161,9 @@ reserving() {
     [ "$(id -u)" -ne 0 ] || chown -R nobody "$copy"
     staged -C "$copy" dist
     cmp "$BATS_TEST_TMPDIR"/timesvc-* "$copy"/dist/timesvc-*
+    # Nor less than that.
+    rm "$copy/LICENSE"
+    run ! make -C "$copy" dist
 }
 
 @test "the version that the program tells is that of the changelogs and the package" {
