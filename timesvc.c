@@ -41,9 +41,9 @@
  * section supervisor, is the one difference between the program timesvc and the static
  * program timesvc-static.
  */
-#define _GNU_SOURCE          /* close_range */
-#define _FILE_OFFSET_BITS 64 /* ... which the next one needs */
-#define _TIME_BITS        64 /* 32-bit platforms tell the time after 2038, too */
+#define _GNU_SOURCE          /* syscall(2), strsep(3), strnlen(3) */
+#define _TIME_BITS        64 /* 32-bit platforms tell the time after 2038, too ... */
+#define _FILE_OFFSET_BITS 64 /* ... which needs this one, feature_test_macros(7) */
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -55,6 +55,7 @@
 #include <linux/net.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -244,7 +245,8 @@ static void protocol_byte(struct protocol *p, struct output *out, char byte)
 /*
  * The short way for what nearly all clients send: TIME CR LF, whole, again and again. It
  * does what protocol_byte does with these bytes. The caller keeps REPLY_MAX bytes of
- * room. Returns how many bytes were taken.
+ * room. Returns how many bytes were taken. How many requests there can be is reckoned
+ * first, so that the loop looks at nothing but the input.
  */
 static size_t protocol_times(struct protocol *p, struct output *out, const char *input,
                              size_t length)
@@ -300,16 +302,13 @@ static int64_t protocol_patience(const struct protocol *p)
     }
 }
 
-/* The peer fell silent: handle the tail, which protocol_patience says is there. */
-static void protocol_tail(struct protocol *p, struct output *out)
+/*
+ * The peer fell silent for that long, or its input has ended: handle the tail, if any. At
+ * the end of input a CR last in it was no terminator.
+ */
+static void protocol_tail(struct protocol *p, struct output *out, bool ended)
 {
-    protocol_answer(p, out, false);
-}
-
-/* The input has ended: handle the tail, if any. A CR last in it was no terminator. */
-static void protocol_end(struct protocol *p, struct output *out)
-{
-    if (p->state == TIME_CR || p->state == QUIT_CR || p->state == OWED_CR)
+    if (ended && (p->state == TIME_CR || p->state == QUIT_CR || p->state == OWED_CR))
         p->state = INVALID;
     if (protocol_patience(p) != FOREVER)
         protocol_answer(p, out, false);
@@ -384,7 +383,8 @@ static int time_left(int64_t now, int64_t deadline)
  *
  * On standard input and output: a TCP socket, a socketpair, pipes, files, a terminal.
  * These may be shared with other processes, so their O_NONBLOCK is left as found: a read
- * comes after poll, a write asks for what a socket or pipe with room takes at once.
+ * comes after poll, a write asks for what a socket or pipe with room takes at once. (A
+ * terminal may say that it has room, and block: it is for people, who read.)
  */
 
 enum ending {
@@ -405,15 +405,15 @@ struct connection {
     enum ending ending;
     const char *failed_call;
     int failed_errno;
-    mode_t mode;       /* what standard output is, inode(7) */
-    int signals;       /* signalfd(2); -1 once a signal has come */
-    int64_t limit;     /* without a byte read or written, nanoseconds or FOREVER */
-    int64_t last_call; /* after a signal: when all must be over, else FOREVER */
+    mode_t mode[2];   /* what standard input and output are, inode(7) */
+    int signals;      /* signalfd(2); -1 once a signal has come */
+    int64_t limit;    /* without a byte read or written, nanoseconds or FOREVER */
+    int64_t deadline; /* after a signal: when all must be over, else FOREVER */
     int64_t started;
     uint64_t received; /* bytes */
     uint64_t sent;
     struct output output;
-    size_t unheard; /* bytes of input read with a proxy's header, not yet answered */
+    size_t buffered; /* bytes of input that came with a proxy's header, unanswered */
     char input[INPUT_SIZE];
 };
 
@@ -428,17 +428,18 @@ static void connection_fault(struct connection *c, const char *call)
 }
 
 /*
- * A read or write failed: by the peer or the network, or by us? On a socket nearly every
- * errno is theirs (tcp(7) passes ICMP errors on); a terminal that hangs up gives EIO.
+ * A read or write of fd failed: by the peer or the network, or by us? On a socket nearly
+ * every errno is theirs (tcp(7) passes ICMP errors on); a terminal that hangs up gives
+ * EIO.
  */
-static void connection_broken(struct connection *c, const char *call)
+static void connection_broken(struct connection *c, int fd, const char *call)
 {
     bool ours = true;
 
-    if (S_ISSOCK(c->mode))
+    if (S_ISSOCK(c->mode[fd]))
         ours = errno == EBADF || errno == EFAULT || errno == EINVAL || errno == ENOMEM ||
                errno == ENOBUFS;
-    else if (S_ISCHR(c->mode))
+    else if (S_ISCHR(c->mode[fd]))
         ours = errno != EIO;
     if (ours && errno != EPIPE)
         connection_fault(c, call);
@@ -469,24 +470,24 @@ static enum wake connection_wait(struct connection *c, int fd, short events,
                                  int64_t patience)
 {
     int64_t now = monotonic_now();
-    int64_t deadline = patience == FOREVER ? FOREVER : now + patience;
-    if (deadline > c->last_call)
-        deadline = c->last_call;
+    int64_t end = patience == FOREVER ? FOREVER : now + patience;
+    if (end > c->deadline)
+        end = c->deadline;
 
     for (;; now = monotonic_now()) {
         struct pollfd polled[] = {{.fd = fd, .events = events},
                                   {.fd = c->signals, .events = POLLIN}};
-        int ready = poll(polled, 2, time_left(now, deadline));
+        int ready = poll(polled, 2, time_left(now, end));
 
         if (ready < 0 && errno != EINTR) {
             connection_fault(c, "poll");
             return FAILED;
         }
-        if (ready == 0 && monotonic_now() >= deadline)
+        if (ready == 0 && monotonic_now() >= end)
             return TIMED_OUT;
         if (ready > 0 && polled[1].revents != 0) {
             c->signals = -1; /* poll(2) passes over it */
-            c->last_call = monotonic_now() + GRACE;
+            c->deadline = monotonic_now() + GRACE;
             return SIGNALLED;
         }
         if (ready > 0)
@@ -498,7 +499,7 @@ static enum wake connection_wait(struct connection *c, int fd, short events,
 static ssize_t connection_write(const struct connection *c, const char *bytes,
                                 size_t length)
 {
-    if (S_ISSOCK(c->mode))
+    if (S_ISSOCK(c->mode[STDOUT_FILENO]))
         return send(STDOUT_FILENO, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
@@ -516,8 +517,8 @@ static void connection_await_room(struct connection *c)
 
     clock_read(&c->clock); /* the reply prepared may be stale by now */
     if (wake == TIMED_OUT)
-        c->ending = c->last_call == FOREVER ? STALLED : TERMINATED;
-    /* After a signal, what is due still goes out until the last call. */
+        c->ending = c->deadline == FOREVER ? STALLED : TERMINATED;
+    /* After a signal, what is due still goes out until the deadline. */
 }
 
 /* Send all replies queued so far, or set how the connection ends. */
@@ -531,7 +532,7 @@ static void connection_flush(struct connection *c)
         else if (errno == EAGAIN)
             connection_await_room(c);
         else if (errno != EINTR)
-            connection_broken(c, "write");
+            connection_broken(c, STDOUT_FILENO, "write");
     }
     c->sent += done;
     c->output.length = 0;
@@ -551,27 +552,28 @@ static void connection_batch(struct connection *c, size_t length)
     }
 }
 
-/* Answer a tail, by protocol_tail or protocol_end. */
-static void connection_tail(struct connection *c,
-                            void (*handle)(struct protocol *, struct output *))
+static void connection_tail(struct connection *c, bool ended)
 {
     clock_read(&c->clock);
-    handle(&c->protocol, &c->output);
+    protocol_tail(&c->protocol, &c->output, ended);
     connection_flush(c);
 }
 
 static void connection_read(struct connection *c)
 {
-    ssize_t n = read(STDIN_FILENO, c->input, sizeof c->input);
+    /* A transcript may be slow: signals and the clock are looked at all the more often.
+     */
+    size_t size = c->protocol.handled ? sizeof TERMINATOR - 1 : sizeof c->input;
+    ssize_t n = read(STDIN_FILENO, c->input, size);
     if (n > 0) {
         c->received += (uint64_t)n;
         connection_batch(c, (size_t)n);
     } else if (n == 0) {
-        connection_tail(c, protocol_end);
+        connection_tail(c, true);
         if (c->ending == OPEN)
             c->ending = BY_EOF;
     } else if (errno != EAGAIN && errno != EINTR) {
-        connection_broken(c, "read");
+        connection_broken(c, STDIN_FILENO, "read");
     }
 }
 
@@ -581,15 +583,15 @@ static void connection_last_tail(struct connection *c)
     if (connection_wait(c, STDIN_FILENO, POLLIN, 0) == READY)
         connection_read(c);
     if (c->ending == OPEN && protocol_patience(&c->protocol) == 0)
-        connection_tail(c, protocol_tail);
+        connection_tail(c, false);
 }
 
 /* Hold the conversation; afterwards c->ending says how it ended. */
 static void connection_serve(struct connection *c)
 {
-    if (c->unheard > 0)
-        connection_batch(c, c->unheard);
-    while (c->ending == OPEN && c->last_call == FOREVER) {
+    if (c->buffered > 0)
+        connection_batch(c, c->buffered);
+    while (c->ending == OPEN && c->deadline == FOREVER) {
         int64_t patience = protocol_patience(&c->protocol);
         bool tail = patience != FOREVER;
 
@@ -597,7 +599,7 @@ static void connection_serve(struct connection *c)
         case READY: connection_read(c); break;
         case TIMED_OUT:
             if (tail)
-                connection_tail(c, protocol_tail);
+                connection_tail(c, false);
             else
                 c->ending = IDLE;
             break;
@@ -677,15 +679,18 @@ static void text_number(struct text *t, uint64_t value, int digits)
     text_bytes(t, first, (size_t)(room + sizeof room - first));
 }
 
-/* Bytes from outside, made harmless: what is not printable ASCII becomes \xHH. */
-static void text_escaped(struct text *t, const char *bytes, size_t length)
+/*
+ * Bytes from outside, made harmless: what is not printable ASCII becomes \xHH, and what
+ * comes before the first byte that is plain, a blank or the one after it.
+ */
+static void text_escaped(struct text *t, const char *bytes, size_t length, char first)
 {
     static const char digits[] = "0123456789abcdef";
 
     for (size_t i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)bytes[i];
         const char hex[] = {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
-        bool plain = byte >= ' ' && byte <= '~' && byte != '\\';
+        bool plain = byte >= (unsigned char)first && byte <= '~' && byte != '\\';
         text_bytes(t, plain ? bytes + i : hex, plain ? 1 : sizeof hex);
     }
 }
@@ -895,38 +900,33 @@ static void peer_find(struct peer *peer)
 
 #define PROXY_MAX 107 /* bytes, CR LF included */
 
-/* A port in decimal, without leading zeros. */
+/* A port in decimal, just as it would be printed: no sign, no zeros in front. */
 static bool proxy_port(const char *text, in_port_t *port)
 {
-    unsigned value = 0;
+    char printed[sizeof "65535"];
+    uint16_t value = (uint16_t)strtoul(text, NULL, 10);
 
-    if (!isdigit((unsigned char)*text) || (text[0] == '0' && text[1] != '\0'))
-        return false;
-    for (; isdigit((unsigned char)*text) && value <= UINT16_MAX; text++)
-        value = value * 10 + (unsigned)(*text - '0');
-    *port = htons((in_port_t)value);
-    return *text == '\0' && value <= UINT16_MAX;
+    snprintf(printed, sizeof printed, "%u", value);
+    *port = htons(value);
+    return strcmp(printed, text) == 0;
 }
 
 /* Take the peer from "192.0.2.1 198.51.100.1 56324 443", unless that is malformed. */
 static bool proxy_addresses(sa_family_t family, char *text, struct peer *peer)
 {
-    union address source = {.any.sa_family = family};
+    union address source = {.any.sa_family = family}, target;
     void *address = &source.v4.sin_addr;
-    in_port_t *port = &source.v4.sin_port; /* v6.sin6_port is in the same place */
-    struct in6_addr target;                /* or an in_addr, which is shorter */
-    in_port_t target_port = 0;
-    char *word[4] = {NULL};
+    char *word[4];
 
     if (family == AF_INET6)
         address = &source.v6.sin6_addr;
     for (size_t i = 0; i < 4; i++)
         word[i] = strsep(&text, " ");
-    if (!word[3] || text)
-        return false;
-    return inet_pton(family, word[0], address) == 1 &&
-           inet_pton(family, word[1], &target) == 1 && proxy_port(word[2], port) &&
-           proxy_port(word[3], &target_port) && peer_from_address(peer, &source);
+    /* v6.sin6_port is where v4.sin_port is. */
+    return word[3] && !text && inet_pton(family, word[0], address) == 1 &&
+           inet_pton(family, word[1], &target) == 1 &&
+           proxy_port(word[2], &source.v4.sin_port) &&
+           proxy_port(word[3], &target.v4.sin_port) && peer_from_address(peer, &source);
 }
 
 /*
@@ -938,64 +938,60 @@ static ssize_t proxy_header(const char *bytes, size_t length, struct peer *peer)
 {
     static const char opening[] = "PROXY ";
     const size_t opened = sizeof opening - 1;
-    char line[PROXY_MAX] = "";
+    char line[PROXY_MAX];
 
-    if (length > PROXY_MAX)
-        length = PROXY_MAX;
     if (memcmp(bytes, opening, length < opened ? length : opened) != 0)
         return -1;
-    const char *end = memchr(bytes, '\n', length);
+    const char *end = memchr(bytes, '\n', length < PROXY_MAX ? length : PROXY_MAX);
     if (!end)
         return length < PROXY_MAX ? 0 : -1;
 
-    size_t size = (size_t)(end - bytes) + 1;
-    memcpy(line, bytes, size - 1);
-    if (strlen(line) != size - 1 || line[size - 2] != '\r')
-        return -1;
+    size_t size = (size_t)(end + 1 - bytes);
+    memcpy(line, bytes, size);
     line[size - 2] = '\0';
+    if (end[-1] != '\r' || strlen(line) != size - 2)
+        return -1;
     char *text = line + opened;
     const char *family = strsep(&text, " ");
-    bool valid = strcmp(family, "UNKNOWN") == 0; /* whatever follows */
-    if (strcmp(family, "TCP4") == 0)
-        valid = proxy_addresses(AF_INET, text, peer);
-    else if (strcmp(family, "TCP6") == 0)
-        valid = proxy_addresses(AF_INET6, text, peer);
+    bool valid = strcmp(family, "UNKNOWN") == 0 || /* whatever follows */
+                 (strcmp(family, "TCP4") == 0 && proxy_addresses(AF_INET, text, peer)) ||
+                 (strcmp(family, "TCP6") == 0 && proxy_addresses(AF_INET6, text, peer));
     return valid ? (ssize_t)size : -1;
 }
 
 /*
  * Before the conversation: read the header, which may change the peer, or refuse the
- * connection. What came behind it is left in c->input, for connection_serve.
+ * connection. What came after it is left in c->input, for connection_serve.
  */
-static void connection_introduce(struct connection *c, struct peer *peer)
+static void connection_proxy_header(struct connection *c, struct peer *peer)
 {
     int64_t limit = c->limit < PROXY_LIMIT ? c->limit : PROXY_LIMIT;
     int64_t end = monotonic_now() + limit;
     size_t length = 0;
     ssize_t header = 0;
 
-    while (header == 0 && c->ending == OPEN && c->last_call == FOREVER) {
+    while (header == 0 && c->ending == OPEN && c->deadline == FOREVER) {
         enum wake wake = connection_wait(c, STDIN_FILENO, POLLIN, end - monotonic_now());
         if (wake == TIMED_OUT)
             header = -1;
         if (wake != READY)
             continue;
-        ssize_t n = read(STDIN_FILENO, c->input + length, sizeof c->input - length);
+        ssize_t n = read(STDIN_FILENO, c->input + length, PROXY_MAX - length);
         if (n > 0) {
             length += (size_t)n;
             header = proxy_header(c->input, length, peer);
         } else if (n == 0) {
             header = -1;
         } else if (errno != EAGAIN && errno != EINTR) {
-            connection_broken(c, "read");
+            connection_broken(c, STDIN_FILENO, "read");
         }
     }
     c->received = length;
     if (header < 0)
         c->ending = REFUSED;
     if (header > 0) {
-        c->unheard = length - (size_t)header;
-        memmove(c->input, c->input + header, c->unheard);
+        c->buffered = length - (size_t)header;
+        memmove(c->input, c->input + header, c->buffered);
     }
 }
 
@@ -1008,20 +1004,22 @@ enum verbosity { QUIET, NORMAL, VERBOSE };
 enum kind { CONNECTED, UNSANDBOXED, REQUEST, REPLY, ENDED, FAULTY };
 
 static const struct {
-    int priority; /* syslog(3) */
+    int priority;             /* syslog(3) */
+    enum verbosity verbosity; /* the least with which it is logged */
     const char *name;
     const char *message_id; /* journald's, explained in timesvc.catalog */
 } kinds[] = {
-    [CONNECTED] = {LOG_INFO, "connected", "013e1b6091724176b4dbeb4523aa31fa"},
-    [UNSANDBOXED] = {LOG_WARNING, "unsandboxed", "a59d029feb15406a86938b89970debf0"},
-    [REQUEST] = {LOG_INFO, "request", "a3f9af9125984bbda55990ac76f6d371"},
-    [REPLY] = {LOG_INFO, "reply", "f0f9c8bc1c844928b80221a3a4c96d68"},
-    [ENDED] = {LOG_INFO, "ended", "c105066b50794c4f818e0a165c558908"},
-    [FAULTY] = {LOG_ERR, "fault", "d0231a46ed2d4e21bc7da588fc811aee"},
+    [CONNECTED] = {LOG_INFO, VERBOSE, "connected", "013e1b6091724176b4dbeb4523aa31fa"},
+    [UNSANDBOXED] = {LOG_WARNING, NORMAL, "unsandboxed",
+                     "a59d029feb15406a86938b89970debf0"},
+    [REQUEST] = {LOG_INFO, VERBOSE, "request", "a3f9af9125984bbda55990ac76f6d371"},
+    [REPLY] = {LOG_INFO, VERBOSE, "reply", "f0f9c8bc1c844928b80221a3a4c96d68"},
+    [ENDED] = {LOG_INFO, NORMAL, "ended", "c105066b50794c4f818e0a165c558908"},
+    [FAULTY] = {LOG_ERR, QUIET, "fault", "d0231a46ed2d4e21bc7da588fc811aee"},
 };
 
 /* A log record: its text, "ended peer=192.0.2.1 ...", and where its fields are. */
-#define FIELDS_MAX 8
+#define FIELDS_MAX 8 /* as many as ENDED has */
 struct record {
     enum kind kind;
     struct text text;
@@ -1052,16 +1050,10 @@ static void record_field(struct record *r, const char *name)
     text_string(&r->text, "=");
 }
 
-static void record_bytes(struct record *r, const char *name, const char *value,
-                         size_t length)
-{
-    record_field(r, name);
-    text_escaped(&r->text, value, length);
-}
-
 static void record_string(struct record *r, const char *name, const char *value)
 {
-    record_bytes(r, name, value, strlen(value));
+    record_field(r, name);
+    text_escaped(&r->text, value, strlen(value), ' ');
 }
 
 static void record_number(struct record *r, const char *name, uint64_t value)
@@ -1169,7 +1161,7 @@ static void log_to_stderr(const struct log *log, const struct record *r)
     struct text line;
 
     line.length = 0;
-    if (log->to == JOURNAL && log->stderr_is_journal) {
+    if (log->stderr_is_journal) {
         text_string(&line, "<");
         text_number(&line, (uint64_t)kinds[r->kind].priority, 1);
         text_string(&line, ">");
@@ -1201,7 +1193,8 @@ static void log_interrupted(int signal)
  */
 static void log_send(struct log *log, const struct record *r)
 {
-    if (log->stuck && r->kind != ENDED && r->kind != FAULTY)
+    if (log->verbosity < kinds[r->kind].verbosity ||
+        (log->stuck && r->kind != ENDED && r->kind != FAULTY))
         return;
     int64_t began = monotonic_now();
     log_interrupt_after(LOG_PATIENCE);
@@ -1269,22 +1262,13 @@ static void log_fault(struct log *log, const char *what, const char *why)
     record_string(r, "reason", what);
     if (*why)
         text_string(&r->text, ": ");
-    text_escaped(&r->text, why, strnlen(why, REASON_SIZE));
+    text_escaped(&r->text, why, strnlen(why, REASON_SIZE), ' ');
     log_send(log, r);
-}
-
-static void log_connected(struct log *log)
-{
-    if (log->verbosity < VERBOSE)
-        return;
-    log_send(log, record_begin(log, CONNECTED));
 }
 
 /* The kernel, or an architecture that we do not know, has no sandbox for us. */
 static void log_unsandboxed(struct log *log, const char *why)
 {
-    if (log->verbosity < NORMAL)
-        return;
     struct record *r = record_begin(log, UNSANDBOXED);
     record_string(r, "reason", why);
     log_send(log, r);
@@ -1296,7 +1280,8 @@ static void log_handled(void *context, const char *request, size_t length,
 {
     struct log *log = context;
     struct record *r = record_begin(log, REQUEST);
-    record_bytes(r, "request", request, length);
+    record_field(r, "request");
+    text_escaped(&r->text, request, length, '!'); /* a blank would end the value */
     log_send(log, r);
     if (!reply)
         return;
@@ -1315,18 +1300,16 @@ static void log_ended(struct log *log, const struct connection *c)
     };
     uint64_t span = (uint64_t)((monotonic_now() - c->started) / MILLISECOND);
 
-    if (log->verbosity >= NORMAL) {
-        struct record *r = record_begin(log, ENDED);
-        record_string(r, "end", endings[c->ending]);
-        record_number(r, "requests", c->protocol.requests);
-        record_number(r, "invalid", c->protocol.invalid);
-        record_number(r, "received", c->received);
-        record_number(r, "sent", c->sent);
-        record_number(r, "seconds", span / 1000);
-        text_string(&r->text, ".");
-        text_number(&r->text, span % 1000, 3);
-        log_send(log, r);
-    }
+    struct record *r = record_begin(log, ENDED);
+    record_string(r, "end", endings[c->ending]);
+    record_number(r, "requests", c->protocol.requests);
+    record_number(r, "invalid", c->protocol.invalid);
+    record_number(r, "received", c->received);
+    record_number(r, "sent", c->sent);
+    record_number(r, "seconds", span / 1000);
+    text_string(&r->text, ".");
+    text_number(&r->text, span % 1000, 3);
+    log_send(log, r);
     if (c->ending == FAULT)
         log_fault(log, c->failed_call, strerror(c->failed_errno));
 }
@@ -1568,6 +1551,18 @@ static int options_print(const struct options *o)
  * ---- Main -------------------------------------------------------------------------
  */
 
+/* Where it is a socket; of what other kind it is, there is nothing to be set. */
+static void connection_socket_options(void)
+{
+    const int on = 1;
+
+    /* An urgent byte is a byte like others, RFC 6093: on AF_UNIX poll(2) would see one
+       that read(2) passes over, to wait for the next. */
+    setsockopt(STDIN_FILENO, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+    /* A reply does not wait for the peer to acknowledge the one before, tcp(7). */
+    setsockopt(STDOUT_FILENO, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 static void connection_init(struct connection *c, const struct options *o,
                             const struct launch *launch, const sigset_t *caught,
                             struct log *log)
@@ -1575,11 +1570,13 @@ static void connection_init(struct connection *c, const struct options *o,
     c->protocol.time_reply = c->clock.reply;
     c->protocol.handled = o->verbosity == VERBOSE ? log_handled : NULL;
     c->protocol.context = log;
-    c->mode = launch->file[STDOUT_FILENO].st_mode;
+    c->mode[STDIN_FILENO] = launch->file[STDIN_FILENO].st_mode;
+    c->mode[STDOUT_FILENO] = launch->file[STDOUT_FILENO].st_mode;
     c->limit = o->limit;
-    c->last_call = FOREVER;
+    c->deadline = FOREVER;
     c->started = monotonic_now();
     clock_init(&c->clock, o->utc);
+    connection_socket_options();
     c->signals = signalfd(-1, caught, SFD_CLOEXEC);
     if (c->signals < 0)
         connection_fault(c, "signalfd");
@@ -1629,8 +1626,8 @@ int main(int argc, char **argv)
     connection_init(&connection, &options, &launch, &caught, &log);
     connection_confine(&connection, (enum sandbox)options.sandbox, &log);
     if (options.proxy)
-        connection_introduce(&connection, &peer);
-    log_connected(&log);
+        connection_proxy_header(&connection, &peer);
+    log_send(&log, record_begin(&log, CONNECTED));
     connection_serve(&connection);
     connection_close(&connection);
     log_ended(&log, &connection);

@@ -79,10 +79,28 @@ load helpers
     launch quiet:1.5 'send:TIME\r\n' 'expect:JAM %T\r\n' -- -t 31536000
 }
 
+@test "an urgent byte is a byte like others" {
+    local how
+    for how in tcp unix; do
+        launch --over "$how" 'send:TI' urgent:M 'send:E\r\n' 'expect:JAM %T\r\n' \
+            urgent:X 'expect:Invalid request' eof after:1 -- -t 2
+        assert_output --partial ' end=idle requests=2 invalid=1 received=7 '
+    done
+}
+
+@test "a reply does not wait for the client to acknowledge the one before" {
+    launch 'send:TIME' 'expect:JAM %T' prompt 'send:QUIT' eof --
+}
+
 # --- The client goes away
 
 @test "a client that resets the connection ends it" {
     launch 'send:TIME\r\n' 'expect:JAM %T\r\n' reset exits within:2 --
+    assert_output --partial ' end=reset requests=1 '
+}
+
+@test "a client that resets the connection ends it, also where replies go elsewhere" {
+    launch --over split 'send:TIME\r\n' 'expect:JAM %T\r\n' reset exits within:2 --
     assert_output --partial ' end=reset requests=1 '
 }
 

@@ -73,6 +73,25 @@ in_journal() {
     exec {log}>&-
 }
 
+@test "a log that is slow does not hold up a signal" {
+    # It takes 4 KB each 20 ms: what is logged waits, but no record for a tenth of a second.
+    cd "$BATS_TEST_TMPDIR"
+    cat >slow.py <<'END'
+import os, time
+open("ready", "w").close()
+while os.read(0, 4096):
+    open("begun", "w").close()
+    time.sleep(0.02)
+END
+    cat >start <<'END'
+exec 2> >(exec python3 slow.py)
+for _ in {1..500}; do [ ! -e ready ] || exec "$@"; sleep 0.02; done
+END
+    START=(bash start)
+    launch 'send:TIME\r\n*8000' "run:timeout 5 sh -c 'until [ -e begun ]; do sleep 0.02; done'" \
+        signal:TERM exits within:1 -- -v
+}
+
 @test "a journald that hangs does not hold the client up" {
     local how
     for how in journal syslog; do
@@ -210,7 +229,10 @@ with_stream() {
     in_journal stream "$TIMESVC" --log=stderr
     assert_success
     run python3 "$TESTS/journal_fields.py" <<<"$output"
-    assert_line --regexp '^6 - timesvc\[[0-9]+\]: ended peer=local '
+    assert_line --regexp '^6 - ended peer=local '
+    in_journal stream "$TIMESVC" --log=stderr --wrong
+    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    assert_line --partial '3 - fault reason=bad usage'
 }
 
 @test "the catalog explains each kind of record" {

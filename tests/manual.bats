@@ -42,7 +42,7 @@ statement() {
 
 @test "the manual page and the catalog explain every kind of record and every ending" {
     local kinds endings
-    kinds=$(statement '^} kinds' | sed -nE 's/.*LOG_[A-Z]+, "([a-z]+)".*/\1/p')
+    kinds=$(statement '^} kinds' | sed -nE 's/.*LOG_[A-Z]+, [A-Z]+, "([a-z]+)".*/\1/p')
     [ -n "$kinds" ]
     assert_same_lines "$kinds" \
         "$(section DIAGNOSTICS | sed -nE 's/^\.It ([a-z]+) peer=.*/\1/p')"

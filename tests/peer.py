@@ -2,11 +2,11 @@
 """A peer that talks to timesvc by a script, byte for byte, and waits for nothing forever.
 
 usage: peer.py connect [--from HOST] ADDRESS STEP...
-       peer.py launch [--over tcp|tcp6|mapped|unix|pipes|terminal|listener|datagrams]
+       peer.py launch [--over tcp|tcp6|mapped|unix|pipes|split|terminal|listener|datagrams]
                       [--stderr peer|closed|pipe] [--status N] [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
 
 connect talks, from HOST if that is given, to what listens at HOST:PORT, or at a path. launch is a supervisor in small: it
-starts the program on a connection of its own, talks to it, expects it to exit (with status 0
+starts the program on a connection of its own (split: its output is a pipe), talks to it, expects it to exit (with status 0
 unless told otherwise), and prints what it wrote to standard error.
 
 Steps, done in order; the first that fails ends the script with status 1:
@@ -32,8 +32,10 @@ and for launch alone:
 
   lean:KB           the program's peak memory is less, but for $WATCHER_KB of a sanitizer
   signal:NAME       signal the program, e.g. TERM
+  prompt            its replies do not wait for us to acknowledge the one before (TCP_NODELAY)
   exits             the program ends while we keep our end open
 """
+import ctypes
 import os
 import random
 import re
@@ -236,6 +238,14 @@ class Peer:
         if peak >= int(most) + int(os.environ.get('WATCHER_KB', '0')):
             raise Failure(f'{peak} KB')
 
+    def do_prompt(self):
+        pidfd_getfd = 438  # by number: Python has no wrapper
+        theirs = ctypes.CDLL(None, use_errno=True).syscall(
+            pidfd_getfd, os.pidfd_open(self.program.pid), 1, 0)
+        with socket.socket(fileno=theirs) as end:
+            if not end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY):
+                raise Failure('they wait')
+
     def do_exits(self):
         try:
             self.program.wait(PATIENCE)
@@ -273,6 +283,9 @@ def connection(over):
         (their_in, our_sink), (our_source, their_out) = os.pipe(), os.pipe()
         return (os.fdopen(our_source, 'rb', 0), os.fdopen(our_sink, 'wb', 0),
                 os.fdopen(their_in, 'rb', 0), os.fdopen(their_out, 'wb', 0))
+    if over == 'split':
+        (ours, theirs), (our_source, their_out) = tcp_pair('tcp'), os.pipe()
+        return os.fdopen(our_source, 'rb', 0), ours, theirs, os.fdopen(their_out, 'wb', 0)
     if over == 'listener':
         theirs = socket.create_server(('127.0.0.1', 0))
         ours = socket.create_connection(theirs.getsockname())

@@ -33,7 +33,8 @@ static void hear(void *context, const char *request, size_t length, const char *
 
     (void)context;
     check(!reply || strcmp(reply, JAM) == 0 || strcmp(reply, INVALID_REPLY) == 0);
-    record_bytes(r, "request", request, length);
+    record_field(r, "request");
+    text_escaped(&r->text, request, length, '!');
     for (size_t i = 0; i < r->text.length; i++)
         check(r->text.bytes[i] >= ' ' && r->text.bytes[i] <= '~');
     message.length = 0;
@@ -79,9 +80,9 @@ static void feed(struct protocol p, struct said *said, const uint8_t *stream,
             take(said, &out);
         }
         if (i < count && p.state != CLOSED && is_tail(&p, stream + at, length - at))
-            protocol_tail(&p, &out);
+            protocol_tail(&p, &out, false);
     }
-    protocol_end(&p, &out);
+    protocol_tail(&p, &out, true);
     take(said, &out);
     check(p.invalid <= p.requests);
 }

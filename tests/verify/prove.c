@@ -162,10 +162,10 @@ static void parser_event(struct protocol *p, struct output *out, int event)
     out->length = 0;
     heard.count = 0;
     if (event == END)
-        protocol_end(p, out);
+        protocol_tail(p, out, true);
     else if (event == DRAINED || event == SILENCE) {
         if (patience <= (event == SILENCE ? TAIL_SILENCE : 0))
-            protocol_tail(p, out);
+            protocol_tail(p, out, false);
     } else
         protocol_feed(p, out, &byte, 1);
 }
