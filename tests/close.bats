@@ -21,11 +21,11 @@ load helpers
     assert_output --partial ' end=quit '
 }
 
-@test "replies are not lost to what the client sends behind QUIT" {
+@test "replies are not lost to what the client sends after QUIT" {
     launch 'send:TIME\r\nQUIT\r\njunk' 'send:junk*10000' half-close 'expect:JAM %T\r\n' eof --
 }
 
-@test "QUIT behind 60 KB of junk closes" {
+@test "QUIT after 60 KB of junk closes" {
     launch 'send:junk*15000' 'send:\r\nQUIT\r\n' 'expect:Invalid request\r\n' eof --
     assert_output --partial ' end=quit requests=2 invalid=1 received=60008 sent=17 '
 }

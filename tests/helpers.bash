@@ -50,7 +50,7 @@ last() {
     case $SUPERVISOR in
         ncat)
             echo "some-of:$1"
-            report but 'it drops replies behind the end of input'
+            report but 'it drops replies after the end of input'
             ;;
         *) echo "expect:$1" ;;
     esac

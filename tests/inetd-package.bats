@@ -76,7 +76,7 @@ journal_has() {
     run ! inside grep ^45000 /etc/inetd.conf
 }
 
-@test "behind a purge nothing is left: no file, no line in inetd.conf, no setting" {
+@test "after a purge nothing is left: no file, no line in inetd.conf, no setting" {
     run -0 apt purge timesvc-inetd
     retry refuses
     run -0 comm -3 "$SCRATCH/before" <("$TESTS/inventory" "$SCRATCH/root")

@@ -174,7 +174,7 @@ no_instance() {
     assert_output ''
 }
 
-@test "behind a purge nothing is left: no file, no user, no setting" {
+@test "after a purge nothing is left: no file, no user, no setting" {
     run -0 purge
     run -0 comm -3 "$SCRATCH/before" <("$TESTS/inventory" "$SCRATCH/root")
     assert_output ''

@@ -72,7 +72,7 @@ named() {
     assert_output --partial ' end=eof requests=3 invalid=1 '
 }
 
-@test "10000 requests right behind the header are answered" {
+@test "10000 requests right after the header are answered" {
     launch "send:$V4" pump:10000 'send:QUIT\r\n' eof -- --proxy
     assert_output --partial ': ended peer=192.0.2.7 port=56324 end=quit requests=10001 '
     # A file is read in one go, up to the size of the buffer.

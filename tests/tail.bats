@@ -54,7 +54,7 @@ load helpers
         'send:TIME\r\n' 'expect:JAM %T\r\n'
 }
 
-@test "what is no terminator behind an answered tail begins a new request" {
+@test "what is no terminator after an answered tail begins a new request" {
     converse 'send:TIME' 'expect:JAM %T' 'send:TIME\r\n' 'expect:JAM %T\r\n' \
         'send:TIME' 'expect:JAM %T' 'send:\rTIME\r\n' 'expect:Invalid request\r\n' \
         'send:TIME' 'expect:JAM %T' 'send:\r' quiet:0.1 'send:X\r\n' 'expect:Invalid request\r\n'
@@ -73,7 +73,7 @@ load helpers
     converse 'send:QUIT\r' quiet:0.7 eof
 }
 
-@test "a request behind a million-byte tail is read as what it is" {
+@test "a request after a million-byte tail is read as what it is" {
     converse 'send:x*1000000' 'expect:Invalid request' 'send:TIME' 'expect:JAM %T'
 }
 

@@ -65,7 +65,7 @@ load helpers
         eof
 }
 
-@test "requests behind QUIT are not answered" {
+@test "requests after QUIT are not answered" {
     converse 'send:QUIT\r\nTIME\r\nFOO\r\n' eof
 }
 
