@@ -185,7 +185,7 @@ EXAMPLES := $(shell [ ! -d examples ] || find examples -type f)
 CONFIGURED = $(UNITS:%=$(UNITDIR)/%) $(DOCDIR)/inetd.conf.example $(DOCDIR)/xinetd.d/timesvc \
              $(EXAMPLES:%=$(DOCDIR)/%)
 INSTALLED  = $(PROGRAMS:%=$(SBINDIR)/%) $(CONFIGURED) $(POLL_LIMIT:%=$(UNITDIR)/%) \
-             $(LIBDIR)/sysusers.d/timesvc.conf $(LIBDIR)/sysctl.d/30-timesvc.conf \
+             $(LIBDIR)/sysusers.d/timesvc.conf $(LIBDIR)/sysctl.d/00-timesvc.conf \
              $(LIBDIR)/systemd/catalog/timesvc.catalog \
              $(PAGES:%=$(MANDIR)/man8/%) $(MANDIR)/man8/timesvc-static.8
 
@@ -200,7 +200,7 @@ install: all
 	install -m 644 $(UNITS) $(DESTDIR)$(UNITDIR)
 	for file in $(POLL_LIMIT); do install -m 644 etc/$$file $(DESTDIR)$(UNITDIR)/$$file || exit 1; done
 	install -m 644 etc/sysusers.d/timesvc.conf $(DESTDIR)$(LIBDIR)/sysusers.d
-	install -m 644 etc/sysctl.d/30-timesvc.conf $(DESTDIR)$(LIBDIR)/sysctl.d
+	install -m 644 etc/sysctl.d/00-timesvc.conf $(DESTDIR)$(LIBDIR)/sysctl.d
 	install -m 644 etc/catalog/timesvc.catalog $(DESTDIR)$(LIBDIR)/systemd/catalog
 	install -m 644 $(PAGES) $(DESTDIR)$(MANDIR)/man8
 	ln -sf timesvc.8 $(DESTDIR)$(MANDIR)/man8/timesvc-static.8

@@ -15,8 +15,8 @@ cd "$(dirname "$0")"
 packages='
 build   gcc libc6-dev make libsystemd-dev musl-tools
 run     systemd netcat-openbsd
-package build-essential debhelper pkgconf systemd
-test    git bats bats-assert bats-support parallel python3 tzdata iproute2 strace tshark
+package git build-essential debhelper pkgconf systemd
+test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace tshark
 test    ucspi-tcp ipsvd tcputils s6 socat ncat
 test    netcat-traditional busybox inetutils-telnet
 test    mmdebstrap systemd-container mandoc
@@ -72,8 +72,8 @@ listed() {
         '$1 ~ purposes { for (i = 2; i <= NF; i++) print $i }'
 }
 
-# install PACKAGE...: those that are missing.
-install() {
+# get PACKAGE...: those that are missing.
+get() {
     missing=
     for package in "$@"; do
         status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
@@ -87,7 +87,7 @@ install() {
 }
 
 # shellcheck disable=SC2046 # each word is a package
-install $(listed "$purposes")
+get $(listed "$purposes")
 case ${1:-} in '' | package) exit 0 ;; esac
 
 here=tests/.superservers
@@ -110,7 +110,7 @@ needed() {
 }
 
 # shellcheck disable=SC2046,SC2086 # each word is a package
-install $(needed $unpacked | grep '^lib')
+get $(needed $unpacked | grep '^lib')
 
 # root NAME RELEASE PACKAGE...: a root directory with these packages, besides what boots.
 root() {

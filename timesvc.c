@@ -272,14 +272,15 @@ static size_t protocol_times(struct protocol *p, struct output *out, const char 
 
 /*
  * Take input until it ends, the output is full, or QUIT was handled. Returns how many
- * bytes were taken; replies are added to out.
+ * bytes were taken; replies are added to out. With a transcript one reply is all it
+ * takes: that may be slow, and the owner has more to look after.
  */
 static size_t protocol_feed(struct protocol *p, struct output *out, const char *input,
                             size_t length)
 {
+    const size_t full = p->handled ? 1 : OUTPUT_SIZE - REPLY_MAX + 1;
     size_t taken = 0;
-    while (taken < length && p->state != CLOSED &&
-           out->length <= OUTPUT_SIZE - REPLY_MAX) {
+    while (taken < length && p->state != CLOSED && out->length < full) {
         size_t times = protocol_times(p, out, input + taken, length - taken);
         if (times == 0)
             protocol_byte(p, out, input[taken++]);
@@ -410,7 +411,7 @@ struct connection {
     int64_t limit;    /* without a byte read or written, nanoseconds or FOREVER */
     int64_t deadline; /* after a signal: when all must be over, else FOREVER */
     int64_t started;
-    uint64_t received; /* bytes */
+    uint64_t received; /* bytes, without what is drained */
     uint64_t sent;
     struct output output;
     size_t buffered; /* bytes of input that came with a proxy's header, unanswered */
@@ -463,6 +464,18 @@ static void signals_block(sigset_t *caught)
     blocked = *caught;
     sigaddset(&blocked, SIGPIPE);
     sigprocmask(SIG_SETMASK, &blocked, NULL); /* fails for a wrong argument alone */
+}
+
+/* Where it is a socket; of what other kind it is, there is nothing to be set. */
+static void connection_socket_options(void)
+{
+    const int on = 1;
+
+    /* An urgent byte is a byte like others, RFC 6093: on AF_UNIX poll(2) would see one
+       that read(2) passes over, to wait for the next. */
+    setsockopt(STDIN_FILENO, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+    /* A reply does not wait for the peer to acknowledge the one before, tcp(7). */
+    setsockopt(STDOUT_FILENO, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 /* Wait until fd is ready for events, for patience nanoseconds at most, or a signal. */
@@ -540,16 +553,19 @@ static void connection_flush(struct connection *c)
         c->ending = BY_QUIT;
 }
 
-/* Answer one read's worth of requests. */
+/* Answer one read's worth of requests; those after QUIT, or a signal, get no reply. */
 static void connection_batch(struct connection *c, size_t length)
 {
     size_t taken = 0;
-    clock_read(&c->clock);
     while (taken < length && c->ending == OPEN) {
+        clock_read(&c->clock);
         taken +=
             protocol_feed(&c->protocol, &c->output, c->input + taken, length - taken);
         connection_flush(c);
+        if (c->protocol.handled && connection_wait(c, -1, 0, 0) == SIGNALLED)
+            break;
     }
+    c->received += taken;
 }
 
 static void connection_tail(struct connection *c, bool ended)
@@ -561,12 +577,8 @@ static void connection_tail(struct connection *c, bool ended)
 
 static void connection_read(struct connection *c)
 {
-    /* A transcript may be slow: signals and the clock are looked at all the more often.
-     */
-    size_t size = c->protocol.handled ? sizeof TERMINATOR - 1 : sizeof c->input;
-    ssize_t n = read(STDIN_FILENO, c->input, size);
+    ssize_t n = read(STDIN_FILENO, c->input, sizeof c->input);
     if (n > 0) {
-        c->received += (uint64_t)n;
         connection_batch(c, (size_t)n);
     } else if (n == 0) {
         connection_tail(c, true);
@@ -680,17 +692,17 @@ static void text_number(struct text *t, uint64_t value, int digits)
 }
 
 /*
- * Bytes from outside, made harmless: what is not printable ASCII becomes \xHH, and what
- * comes before the first byte that is plain, a blank or the one after it.
+ * Bytes from outside, made harmless: what is not printable ASCII becomes \xHH. So does a
+ * blank, which would end a field's value, unless blanks are allowed.
  */
-static void text_escaped(struct text *t, const char *bytes, size_t length, char first)
+static void text_escaped(struct text *t, const char *bytes, size_t length, bool blanks)
 {
     static const char digits[] = "0123456789abcdef";
 
     for (size_t i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)bytes[i];
         const char hex[] = {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
-        bool plain = byte >= (unsigned char)first && byte <= '~' && byte != '\\';
+        bool plain = byte > (blanks ? ' ' - 1 : ' ') && byte <= '~' && byte != '\\';
         text_bytes(t, plain ? bytes + i : hex, plain ? 1 : sizeof hex);
     }
 }
@@ -990,6 +1002,7 @@ static void connection_proxy_header(struct connection *c, struct peer *peer)
     if (header < 0)
         c->ending = REFUSED;
     if (header > 0) {
+        c->received = (size_t)header;
         c->buffered = length - (size_t)header;
         memmove(c->input, c->input + header, c->buffered);
     }
@@ -1050,10 +1063,19 @@ static void record_field(struct record *r, const char *name)
     text_string(&r->text, "=");
 }
 
+/* A value of ours. */
 static void record_string(struct record *r, const char *name, const char *value)
 {
     record_field(r, name);
-    text_escaped(&r->text, value, strlen(value), ' ');
+    text_string(&r->text, value);
+}
+
+/* A value from outside. */
+static void record_bytes(struct record *r, const char *name, const char *value,
+                         size_t length)
+{
+    record_field(r, name);
+    text_escaped(&r->text, value, length, false);
 }
 
 static void record_number(struct record *r, const char *name, uint64_t value)
@@ -1074,7 +1096,7 @@ static struct record *record_begin(const struct log *log, enum kind kind)
     r->text.length = 0;
     text_string(&r->text, kinds[kind].name);
     if (log->peer)
-        record_string(r, "peer", log->peer->address);
+        record_bytes(r, "peer", log->peer->address, strlen(log->peer->address));
     if (log->peer && log->peer->port != 0)
         record_number(r, "port", log->peer->port);
     return r;
@@ -1121,7 +1143,7 @@ static void message_field(struct text *message, const char *field, size_t length
 
 /*
  * The journal's form, systemd.io/JOURNAL_NATIVE_PROTOCOL: a line for each field. No value
- * holds an LF: text_escaped sees to that.
+ * holds an LF: text_escaped sees to that, and ours have none.
  */
 static void message_for_journal(struct text *message, const struct record *r)
 {
@@ -1262,7 +1284,7 @@ static void log_fault(struct log *log, const char *what, const char *why)
     record_string(r, "reason", what);
     if (*why)
         text_string(&r->text, ": ");
-    text_escaped(&r->text, why, strnlen(why, REASON_SIZE), ' ');
+    text_escaped(&r->text, why, strnlen(why, REASON_SIZE), true);
     log_send(log, r);
 }
 
@@ -1280,8 +1302,7 @@ static void log_handled(void *context, const char *request, size_t length,
 {
     struct log *log = context;
     struct record *r = record_begin(log, REQUEST);
-    record_field(r, "request");
-    text_escaped(&r->text, request, length, '!'); /* a blank would end the value */
+    record_bytes(r, "request", request, length);
     log_send(log, r);
     if (!reply)
         return;
@@ -1550,18 +1571,6 @@ static int options_print(const struct options *o)
 /*
  * ---- Main -------------------------------------------------------------------------
  */
-
-/* Where it is a socket; of what other kind it is, there is nothing to be set. */
-static void connection_socket_options(void)
-{
-    const int on = 1;
-
-    /* An urgent byte is a byte like others, RFC 6093: on AF_UNIX poll(2) would see one
-       that read(2) passes over, to wait for the next. */
-    setsockopt(STDIN_FILENO, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-    /* A reply does not wait for the peer to acknowledge the one before, tcp(7). */
-    setsockopt(STDOUT_FILENO, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
 
 static void connection_init(struct connection *c, const struct options *o,
                             const struct launch *launch, const sigset_t *caught,

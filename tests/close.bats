@@ -23,6 +23,7 @@ load helpers
 
 @test "replies are not lost to what the client sends after QUIT" {
     launch 'send:TIME\r\nQUIT\r\njunk' 'send:junk*10000' half-close 'expect:JAM %T\r\n' eof --
+    assert_output --partial ' received=12 '
 }
 
 @test "QUIT after 60 KB of junk closes" {

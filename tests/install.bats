@@ -28,7 +28,7 @@ tree_state() {
         <(cd "$root/usr/share/doc/timesvc/examples" && find . | sort)
     run -0 bash -c "cd '$root' && find . -type f ! -path '*/examples/*' | sort"
     assert_output - <<'END'
-./usr/lib/sysctl.d/30-timesvc.conf
+./usr/lib/sysctl.d/00-timesvc.conf
 ./usr/lib/systemd/catalog/timesvc.catalog
 ./usr/lib/systemd/system/timesvc.socket
 ./usr/lib/systemd/system/timesvc.socket.d/poll-limit.conf
@@ -97,7 +97,7 @@ reserving() {
         mkdir -p /run/bin "/run/$1"
         printf "#!/bin/sh\nexit 1\n" >/run/bin/ischroot
         chmod 755 /run/bin/ischroot
-        echo "$2" >/etc/sysctl.d/99-local.conf
+        echo "$2" >/etc/sysctl.d/10-local.conf
         echo "$3" >/proc/sys/net/ipv4/ip_local_reserved_ports
         PATH=/run/bin:$PATH "$4/etc/reserve-port" configure 2>&1
         cat /proc/sys/net/ipv4/ip_local_reserved_ports' bash "$1" "$2" "$3" "$TREE"
@@ -113,7 +113,7 @@ reserving() {
         reserving $system "$key = 45000" 44000-45001
         assert_output 44000-45001
         reserving $system "$key = 45000" 30000
-        assert_output "timesvc: port 45000 is not reserved, others are: add it to $key in /etc/sysctl.d/99-local.conf
+        assert_output "timesvc: port 45000 is not reserved, others are: add it to $key in /etc/sysctl.d/10-local.conf
 30000"
     done
 }

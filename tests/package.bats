@@ -89,7 +89,8 @@ export -f running_version
     assert_line --partial 'timesvc.socket - Time service on TCP port 45000'
     assert_line --regexp 'Loaded: loaded \(/(usr/)?lib/systemd/system/timesvc.socket; enabled; '
     assert_line --partial 'Active: active (listening) since '
-    assert_line --partial 'Docs: man:timesvc(8)'
+    assert_line --partial 'Docs: man:timesvc.socket(8)'
+    assert_line --partial 'man:timesvc(8)'
     assert_line --partial 'Listen: [::]:45000 (Stream)'
     run -0 inside journalctl --no-pager --output=cat --priority=warning --unit=timesvc.socket
     assert_output ''
@@ -102,7 +103,7 @@ export -f running_version
 
 # The list that a test has set goes with it.
 teardown() {
-    inside rm -f /etc/sysctl.d/99-local.conf
+    inside rm -f /etc/sysctl.d/10-local.conf
     reserve ''
     inside /usr/lib/systemd/systemd-sysctl --prefix=/net/ipv4/ip_local_reserved_ports
 }
@@ -117,13 +118,13 @@ reserved() {
     inside cat /proc/sys/net/ipv4/ip_local_reserved_ports
 }
 
-NOT_RESERVED='timesvc: port 45000 is not reserved, others are: add it to net.ipv4.ip_local_reserved_ports in /etc/sysctl.d/99-local.conf'
+NOT_RESERVED='timesvc: port 45000 is not reserved, others are: add it to net.ipv4.ip_local_reserved_ports in /etc/sysctl.d/10-local.conf'
 
 @test "ports that someone has reserved stay reserved, and the package says that its own is not" {
     purge
     reserve 30000-30010
     run -0 install
-    assert_line "$NOT_RESERVED"
+    assert_line "${NOT_RESERVED/10-local/99-local}"
     assert_equal "$(reserved)" 30000-30010
     purge
     assert_equal "$(reserved)" 30000-30010
@@ -133,17 +134,19 @@ NOT_RESERVED='timesvc: port 45000 is not reserved, others are: add it to net.ipv
     purge
     reserve ''
     mkdir -p "$SCRATCH/root/etc/sysctl.d"
-    echo 'net.ipv4.ip_local_reserved_ports = 30000-30010' >"$SCRATCH/root/etc/sysctl.d/99-local.conf"
+    echo 'net.ipv4.ip_local_reserved_ports = 30000-30010' >"$SCRATCH/root/etc/sysctl.d/10-local.conf"
     run -0 install
     assert_line "$NOT_RESERVED"
     assert_equal "$(reserved)" 30000-30010
     # It is added there, as the line said.
     purge
     mkdir -p "$SCRATCH/root/etc/sysctl.d"
-    echo 'net.ipv4.ip_local_reserved_ports = 30000-30010,45000' >"$SCRATCH/root/etc/sysctl.d/99-local.conf"
+    echo 'net.ipv4.ip_local_reserved_ports = 30000-30010,45000' >"$SCRATCH/root/etc/sysctl.d/10-local.conf"
     reserve ''
     run -0 install
     refute_output --partial 'not reserved'
+    assert_equal "$(reserved)" 30000-30010,45000
+    inside /usr/lib/systemd/systemd-sysctl # as at the next boot
     assert_equal "$(reserved)" 30000-30010,45000
     purge
     assert_equal "$(reserved)" 30000-30010,45000

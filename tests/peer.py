@@ -5,9 +5,10 @@ usage: peer.py connect [--from HOST] ADDRESS STEP...
        peer.py launch [--over tcp|tcp6|mapped|unix|pipes|split|terminal|listener|datagrams]
                       [--stderr peer|closed|pipe] [--status N] [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
 
-connect talks, from HOST if that is given, to what listens at HOST:PORT, or at a path. launch is a supervisor in small: it
-starts the program on a connection of its own (split: its output is a pipe), talks to it, expects it to exit (with status 0
-unless told otherwise), and prints what it wrote to standard error.
+connect talks, from HOST if that is given, to what listens at HOST:PORT, or at a path. launch is a
+supervisor in small: it starts the program on a connection of its own (split: its output is a pipe),
+talks to it, expects it to exit (with status 0 unless told otherwise), and prints what it wrote to
+standard error.
 
 Steps, done in order; the first that fails ends the script with status 1:
 

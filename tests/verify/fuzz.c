@@ -33,8 +33,7 @@ static void hear(void *context, const char *request, size_t length, const char *
 
     (void)context;
     check(!reply || strcmp(reply, JAM) == 0 || strcmp(reply, INVALID_REPLY) == 0);
-    record_field(r, "request");
-    text_escaped(&r->text, request, length, '!');
+    record_bytes(r, "request", request, length);
     for (size_t i = 0; i < r->text.length; i++)
         check(r->text.bytes[i] >= ' ' && r->text.bytes[i] <= '~');
     message.length = 0;
