@@ -118,13 +118,13 @@ reserved() {
     inside cat /proc/sys/net/ipv4/ip_local_reserved_ports
 }
 
-NOT_RESERVED='timesvc: port 45000 is not reserved, others are: add it to net.ipv4.ip_local_reserved_ports in /etc/sysctl.d/10-local.conf'
+NOT_RESERVED='timesvc: port 45000 is not reserved, others are: add it to net.ipv4.ip_local_reserved_ports in /etc/sysctl.d/99-local.conf'
 
 @test "ports that someone has reserved stay reserved, and the package says that its own is not" {
     purge
     reserve 30000-30010
     run -0 install
-    assert_line "${NOT_RESERVED/10-local/99-local}"
+    assert_line "$NOT_RESERVED"
     assert_equal "$(reserved)" 30000-30010
     purge
     assert_equal "$(reserved)" 30000-30010
@@ -136,7 +136,7 @@ NOT_RESERVED='timesvc: port 45000 is not reserved, others are: add it to net.ipv
     mkdir -p "$SCRATCH/root/etc/sysctl.d"
     echo 'net.ipv4.ip_local_reserved_ports = 30000-30010' >"$SCRATCH/root/etc/sysctl.d/10-local.conf"
     run -0 install
-    assert_line "$NOT_RESERVED"
+    assert_line "${NOT_RESERVED/99-local/10-local}"
     assert_equal "$(reserved)" 30000-30010
     # It is added there, as the line said.
     purge
