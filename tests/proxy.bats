@@ -114,6 +114,7 @@ named() {
     local filler
     filler=$(printf 'x%.0s' {1..91})
     launch "send:PROXY UNKNOWN $filler\\r\\n" 'send:TIME' 'expect:JAM %T' half-close eof -- --proxy
+    launch "dribble:PROXY UNKNOWN $filler\\r\\n" 'send:TIME' 'expect:JAM %T' half-close eof -- --proxy
     refused "send:PROXY UNKNOWN x$filler\\r\\n"
     refused "send:PROXY UNKNOWN $filler$filler" exits within:2
 }

@@ -4,7 +4,7 @@
 
 load helpers
 
-FORBIDDEN=(open socket connect sendto execve fork ptrace mmap kill)
+FORBIDDEN=(open socket connect sendto sendto-low sendto-high execve fork ptrace mmap kill)
 
 # A status of -31 is the signal SIGSYS.
 dies_by_sigsys() {

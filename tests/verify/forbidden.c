@@ -48,6 +48,18 @@ static void act_sendto(void)
     sendto(STDOUT_FILENO, "", 1, MSG_NOSIGNAL, address, sizeof nowhere);
 }
 
+/* An address of which one half, as the filter sees it, is 0. */
+static void act_sendto_low(void)
+{
+    syscall(SYS_sendto, STDOUT_FILENO, "", 1L, (long)MSG_NOSIGNAL, 16L, 16L);
+}
+
+static void act_sendto_high(void)
+{
+    long high = (long)(UINT64_C(1) << 32);
+    syscall(SYS_sendto, STDOUT_FILENO, "", 1L, (long)MSG_NOSIGNAL, high, 16L);
+}
+
 static void act_execve(void)
 {
     char *const nothing[] = {NULL};
@@ -90,9 +102,17 @@ static const struct {
     const char *name;
     void (*act)(void);
 } acts[] = {
-    {"open", act_open},       {"socket", act_socket}, {"connect", act_connect},
-    {"sendto", act_sendto},   {"execve", act_execve}, {"fork", act_fork},
-    {"ptrace", act_ptrace},   {"mmap", act_mmap},     {"kill", act_kill},
+    {"open", act_open},
+    {"socket", act_socket},
+    {"connect", act_connect},
+    {"sendto", act_sendto},
+    {"sendto-low", act_sendto_low},
+    {"sendto-high", act_sendto_high},
+    {"execve", act_execve},
+    {"fork", act_fork},
+    {"ptrace", act_ptrace},
+    {"mmap", act_mmap},
+    {"kill", act_kill},
     {"foreign", act_foreign},
 };
 
