@@ -528,7 +528,6 @@ static void connection_await_room(struct connection *c)
 {
     enum wake wake = connection_wait(c, STDOUT_FILENO, POLLOUT, c->limit);
 
-    clock_read(&c->clock); /* the reply prepared may be stale by now */
     if (wake == TIMED_OUT)
         c->ending = c->deadline == FOREVER ? STALLED : TERMINATED;
     /* After a signal, what is due still goes out until the deadline. */
@@ -558,7 +557,7 @@ static void connection_batch(struct connection *c, size_t length)
 {
     size_t taken = 0;
     while (taken < length && c->ending == OPEN) {
-        clock_read(&c->clock);
+        clock_read(&c->clock); /* anew: to flush may have taken long */
         taken +=
             protocol_feed(&c->protocol, &c->output, c->input + taken, length - taken);
         connection_flush(c);
