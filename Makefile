@@ -26,7 +26,7 @@ MUSL_HEADERS := -idirafter /usr/include -idirafter /usr/include/$(shell $(MUSL_C
 # so that they share a page with ours: each idle connection has a page less of its own.
 MUSL_LIB   := $(shell LC_ALL=C $(MUSL_CC) -v 2>&1 | sed -n 's|^Reading specs from \(.*\)/musl-gcc.specs$$|\1|p')
 STATIC_PIE := -pie -nostartfiles $(addprefix $(MUSL_LIB)/,rcrt1.o crti.o crtn.o) \
-              -Wl,-static,--no-dynamic-linker,-z,text \
+              -Wl,-static,--no-dynamic-linker,-z,text,-z,noseparate-code \
               -Wl,-u,localtime_r,-u,sigaction,-u,getopt_long -lc
 
 PROGRAMS := timesvc $(if $(wildcard $(MUSL_LIB)/rcrt1.o),timesvc-static)
@@ -36,7 +36,7 @@ ifeq ($(filter timesvc-static,$(PROGRAMS)),)
 	@echo 'timesvc-static was not built: there is no $(MUSL_CC) with rcrt1.o (Debian: musl-tools)'
 endif
 
-BUILD        = $(CC) $(C_FLAGS) -DHAVE_LIBSYSTEMD $< -o $@ -pie $(LD_FLAGS) -lsystemd
+BUILD        = $(CC) $(C_FLAGS) -DHAVE_LIBSYSTEMD $< -o $@ -pie $(LD_FLAGS)
 BUILD_STATIC = $(MUSL_CC) $(C_FLAGS) $(MUSL_HEADERS) $(STATIC_PIE) $< -o $@ $(LD_FLAGS)
 
 timesvc: timesvc.c Makefile
