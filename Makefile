@@ -52,6 +52,13 @@ tests/verify/timesvc-forbidden: tests/verify/forbidden.c timesvc.c Makefile
 tests/verify/timesvc-static-forbidden: tests/verify/forbidden.c timesvc.c Makefile
 	$(BUILD_STATIC)
 
+# For the tests: what each program replies at other times.
+tests/verify/zones: tests/verify/zones.c timesvc.c Makefile
+	$(BUILD) -Wno-unused-function
+
+tests/verify/zones-static: tests/verify/zones.c timesvc.c Makefile
+	$(BUILD_STATIC) -Wno-unused-function
+
 # For the tests: other architectures, by Debian's cross compilers.
 tests/verify/timesvc-%: CF_PROTECTION =
 tests/verify/timesvc-%: timesvc.c Makefile
@@ -126,7 +133,7 @@ run: timesvc
 ARCHITECTURES = aarch64-linux-gnu riscv64-linux-gnu arm-linux-gnueabihf i686-linux-gnu s390x-linux-gnu
 CROSS = $(shell for a in $(ARCHITECTURES); do ! command -v $$a-gcc >/dev/null || echo tests/verify/timesvc-$$a; done)
 
-test: all $(PROGRAMS:%=tests/verify/%-forbidden) tests/verify/short.so $(CROSS) $(BENCH)
+test: all $(PROGRAMS:%=tests/verify/%-forbidden) $(PROGRAMS:timesvc%=tests/verify/zones%) tests/verify/short.so $(CROSS) $(BENCH)
 	@tests/run $(TESTS)
 
 prove: tests/verify/prove
@@ -167,7 +174,7 @@ lint: all
 
 clean:
 	rm -rf timesvc timesvc-static dist tests/.superservers tests/.roots tests/.support \
-	    $(addprefix tests/verify/,timesvc-*[!c] short.so prove \
+	    $(addprefix tests/verify/,timesvc-*[!c] short.so zones zones-static prove \
 	    fuzz-libfuzzer fuzz-afl fuzz_proxy-libfuzzer fuzz_proxy-afl found) $(BENCH)
 
 # What is installed names the places that it is installed in. A drop-in lifts the limit that

@@ -419,13 +419,12 @@ __attribute__((noinline)) static void log_deliver(enum kind kind, const char *fo
 {
     char fields[FIELDS_SIZE], text[FIELDS_SIZE + 32], line[FIELDS_SIZE + 64];
     char message[2 * FIELDS_SIZE + 256];
-    const struct peer *peer = &logger.peer;
     ssize_t taken = -1;
     int used = 0;
 
-    if (*peer->address != '\0')
-        used = sprintf(fields, peer->port ? "\npeer=%s\nport=%u" : "\npeer=%s",
-                       peer->address, peer->port);
+    if (*logger.peer.address != '\0')
+        used = sprintf(fields, logger.peer.port ? "\npeer=%s\nport=%u" : "\npeer=%s",
+                       logger.peer.address, logger.peer.port);
     vsnprintf(fields + used, sizeof fields - (size_t)used, format, values);
     snprintf(text, sizeof text, "%s%s", kinds[kind].name, fields);
     for (char *lf = text; (lf = strchr(lf, '\n'));)
@@ -751,8 +750,7 @@ static int proxy_header(const char *bytes, size_t length, struct peer *peer)
     memcpy(line, bytes, length);
     if (strlen(line) != length || line[length - 2] != '\r')
         return -1;
-    if (memcmp(line, "PROXY UNKNOWN\r", 14) == 0 ||
-        memcmp(line, "PROXY UNKNOWN ", 14) == 0)
+    if (strncmp(line, "PROXY UNKNOWN", 13) == 0 && strchr(" \r", line[13]))
         return 1;
     if (sscanf(line, "PROXY %7s %63s %63s %7s %7s", protocol, from, to, ports[0],
                ports[1]) != 5)

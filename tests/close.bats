@@ -36,9 +36,21 @@ load helpers
     assert_output --partial ' end=quit '
 }
 
-@test "a client that keeps sending after QUIT is drained for 64 KiB" {
-    launch 'send:QUIT\r\n' eof 'send:x*65535' exits after:1 --
-    launch 'send:QUIT\r\n' eof 'send:x*65536' exits within:1 --
+@test "a client that keeps sending after QUIT is left after two seconds" {
+    launch 'send:QUIT\r\n' eof trickle:9 after:1.8 within:3 --
+    launch 'send:QUIT\r\n' eof 'send:x*65536' exits after:1.8 within:3 --
+}
+
+# replies COUNT: what so many TIME CR LF bring.
+replies() {
+    printf 'JAM %%T\\r\\n%.0s' $(seq "$1")
+}
+
+@test "replies are not lost to more than 64 KiB after QUIT, if read within two seconds" {
+    launch 'send:TIME\r\n*1000' 'send:QUIT\r\n' 'send:x*200000' pause:1 "expect:$(replies 1000)" --
+    launch 'send:TIME\r\n*5000' 'send:QUIT\r\n' 'send:x*100000' pause:0.5 "expect:$(replies 2000)" \
+        'send:x*100000' pause:0.5 "expect:$(replies 3000)" --
+    assert_output --partial ' end=quit '
 }
 
 # --- The time limit
@@ -64,6 +76,24 @@ load helpers
     assert_output --partial ' end=stalled '
 }
 
+@test "a client that reads slowly, but all along, is not closed by the time limit" {
+    launch sip:80000*13 reset -- -t 10
+    refute_output --partial ' end=stalled '
+}
+
+@test "a client that reads more slowly yet is not closed by a short time limit" {
+    launch sip:27000*12 reset -- -t 5
+    refute_output --partial ' end=stalled '
+}
+
+@test "the kernel holds little for a client that reads nothing" {
+    launch deaf:10000000 held:384 reset --
+}
+
+@test "the kernel holds little for a client that stops reading at full speed" {
+    launch sip:1000000000*2 deaf:10000000 held:384 reset --
+}
+
 @test "a client that reads nothing from a pipe is closed after the time limit" {
     launch --over pipes deaf:10000000 exits within:5 -- -t 1
     assert_output --partial ' end=stalled '
@@ -73,6 +103,11 @@ load helpers
 
 @test "a reply that had to wait for the client to read tells the time of then" {
     launch --over pipes stale:4 'send:QUIT' eof --
+}
+
+# bats test_tags=bare
+@test "a reply that had to wait for silence tells the time of then" {
+    launch midsecond 'send:TIME\r' tells-now --
 }
 
 @test "a time limit of 0 is none, and one of a year is far" {
@@ -124,9 +159,9 @@ load helpers
 
 # --- Signals
 
-@test "SIGTERM, SIGINT and SIGHUP end the conversation within a second" {
+@test "SIGTERM, SIGINT, SIGHUP and SIGQUIT end the conversation within a second" {
     local name
-    for name in TERM INT HUP; do
+    for name in TERM INT HUP QUIT; do
         launch 'send:TIME\r\n' 'expect:JAM %T\r\n' "signal:$name" eof within:1 exits within:1 --
         assert_output --partial ' end=terminated requests=1 '
     done
@@ -139,6 +174,34 @@ load helpers
     START=(env --block-signal=INT --block-signal=HUP)
     launch 'send:TIME\r\n' 'expect:JAM %T\r\n' signal:HUP eof exits within:1 --
     assert_output --partial ' end=terminated '
+}
+
+@test "no other signal does anything" {
+    local name signals=()
+    for name in USR1 USR2 ALRM PIPE CHLD URG WINCH TSTP TTIN TTOU IO PROF VTALRM XCPU XFSZ SYS TRAP; do
+        signals+=("signal:$name")
+    done
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' "${signals[@]}" 'send:TIME' 'expect:JAM %T' 'send:QUIT' eof --
+    assert_output --partial ' end=quit requests=3 '
+}
+
+@test "a timer, a mask and a signal of the parent change nothing" {
+    cat >"$BATS_TEST_TMPDIR/inherit.py" <<'END'
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGUSR1})
+os.kill(os.getpid(), signal.SIGALRM)
+os.kill(os.getpid(), signal.SIGUSR1)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+os.execv(sys.argv[1], sys.argv[1:])
+END
+    START=(python3 "$BATS_TEST_TMPDIR/inherit.py")
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:FOO' 'expect:Invalid request' 'send:QUIT' eof -- -v
+    assert_output --partial ' end=quit requests=3 '
+}
+
+@test "after a signal, too, a client is drained, so that it gets what is on the way" {
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' signal:TERM eof exits after:0.5 within:1 --
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' signal:TERM eof half-close exits within:0.4 --
 }
 
 @test "a signal during the drain leaves it what is left of a second" {
@@ -166,10 +229,9 @@ load helpers
 # bats test_tags=bare
 @test "a signal does not take away the reply to a request just read" {
     # Once it has answered, the program is held up between the next request and its reply.
-    START=(strace -D -qq -o /dev/null -e inject=poll:delay_enter=1000000:when=3)
+    START=(strace -D -qq -o /dev/null -e inject=ppoll:delay_enter=1000000:when=3)
     local begin=('send:\n' 'expect:Invalid request\r\n')
     launch "${begin[@]}" 'send:TIME' quiet:0.3 signal:TERM 'expect:JAM %T' eof --
-    launch "${begin[@]}" 'send:TIME' quiet:0.3 'send:\r\n' signal:TERM 'expect:JAM %T\r\n' eof --
     launch "${begin[@]}" 'send:TIME' quiet:0.3 half-close signal:TERM 'expect:JAM %T' eof --
     launch "${begin[@]}" 'send:QUIT' quiet:0.3 signal:TERM eof --
     assert_output --partial ' end=quit '

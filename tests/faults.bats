@@ -47,11 +47,11 @@ unnoticed() {
 @test "a call that is interrupted, or to be tried again, changes nothing" {
     unnoticed read EINTR EAGAIN
     unnoticed sendto EINTR EAGAIN
-    unnoticed poll EINTR
+    unnoticed ppoll EINTR
 }
 
 @test "a wait that is interrupted goes on for what is left of it, be that nothing" {
-    START=(strace -D -qq -o /dev/null -e inject=poll:error=EINTR:delay_exit=1500000:when=2)
+    START=(strace -D -qq -o /dev/null -e inject=ppoll:error=EINTR:delay_exit=1500000:when=2)
     launch 'send:FOO' 'expect:Invalid request' after:1 half-close eof -- --sandbox=off
     assert_output --partial ' end=eof requests=1 invalid=1 '
 }
@@ -93,7 +93,7 @@ at_start() {
 @test "an error of the system is a fault, with status 71" {
     at_start 71 ' reason=read: ' read EBADF EFAULT EINVAL ENOMEM
     at_start 71 ' reason=write: ' sendto EBADF EFAULT EINVAL ENOMEM ENOBUFS
-    at_start 71 ' reason=poll: ' poll EFAULT EINVAL ENOMEM
+    at_start 71 ' reason=ppoll: ' ppoll EFAULT EINVAL ENOMEM
     at_start 71 ' reason=signalfd: ' signalfd4 EINVAL EMFILE ENFILE ENODEV ENOMEM
 }
 

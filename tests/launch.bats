@@ -77,8 +77,68 @@ tells() {
     launch 'send:TIME' 'expect:JAM %T' half-close eof --
 }
 
-@test "LISTEN_FDS that are another process's are not taken" {
-    START=(env LISTEN_FDS=1 LISTEN_PID=1)
+@test "LISTEN_FDS that are another process's, or no numbers, are not taken" {
+    local pid count
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    for pid in 1 '$$x' 'x$$' '-$$' '' 99999999999999999999; do
+        START=(sh -c "LISTEN_PID=$pid LISTEN_FDS=1 exec \"\$@\" 3</dev/null" sh)
+        launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
+    done
+    for count in 1x x -1 '' 99999999999999999999; do
+        START=(sh -c "LISTEN_PID=\$\$ LISTEN_FDS=$count exec \"\$@\" 3</dev/null" sh)
+        launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
+    done
+}
+
+@test "of several descriptors in LISTEN_FDS the connection is taken" {
+    # As with systemd's OpenFile=: a file, an unconnected and a listening socket, the connection.
+    cat >"$BATS_TEST_TMPDIR/pass.py" <<'END'
+import os, socket, sys
+connection = os.dup(0)
+listener = socket.create_server(('127.0.0.1', 0))
+datagrams = socket.socket(type=socket.SOCK_DGRAM)
+null = os.open('/dev/null', os.O_RDWR)
+passed = [null, datagrams.fileno(), listener.fileno(), connection]
+for fd in passed:
+    os.dup2(fd, fd + 20)
+for number, fd in enumerate(passed):
+    os.dup2(fd + 20, 3 + number)
+os.dup2(null, 0)
+os.dup2(null, 1)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(passed)))
+os.execv(sys.argv[1], sys.argv[1:])
+END
+    START=(python3 "$BATS_TEST_TMPDIR/pass.py")
+    launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
+    assert_output --partial 'ended peer=127.0.0.1 '
+}
+
+@test "where none in LISTEN_FDS is a connection, standard input may be it" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    START=(sh -c 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3</dev/null' sh)
+    launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
+    assert_output --partial 'ended peer=127.0.0.1 '
+}
+
+# bats test_tags=bare
+@test "libsystemd is asked only for what LISTEN_FDS passes, and missed only then" {
+    [[ $TIMESVC != *static* ]] || return 0 # has it in no case
+    : >"$BATS_TEST_TMPDIR/libsystemd.so.0"
+    START=(env LD_LIBRARY_PATH="$BATS_TEST_TMPDIR")
+    launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    START+=(sh -c 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&0' sh)
+    launch --status 71 eof --
+    assert_output --partial 'fault reason=libsystemd.so.0: '
+}
+
+# bats test_tags=bare
+@test "nothing of a preloaded library runs after the conversation" {
+    [[ $TIMESVC != *static* ]] || return 0 # preloads none
+    echo '#include <fcntl.h>
+        __attribute__((destructor)) void last(void) { open("/dev/null", O_RDONLY); }' |
+        gcc -shared -fPIC -x c - -o "$BATS_TEST_TMPDIR/last.so"
+    START=(env LD_PRELOAD="$BATS_TEST_TMPDIR/last.so")
     launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
 }
 
@@ -108,6 +168,19 @@ tells() {
     launch --stderr peer --status 64 eof -- --bogus
     launch --stderr peer --status 64 eof -- -t
     launch --stderr peer --status 64 eof -- --help
+}
+
+@test "the client, being standard error, gets nothing even where there is no conversation" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    START=(sh -c 'exec "$@" <&- >&-' sh)
+    launch --stderr peer --status 78 eof --
+    launch --stderr peer --status 78 eof -- --log=stderr
+    START=(python3 -c 'import os, socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+os.dup2(listener.fileno(), 0)
+os.dup2(listener.fileno(), 1)
+os.execv(sys.argv[1], sys.argv[1:])')
+    launch --stderr peer --status 78 eof --
 }
 
 # --- Environment, signals, arguments
@@ -149,6 +222,45 @@ tells() {
     tells "$(readlink -f /etc/localtime | sed 's|.*/zoneinfo/|:|')"
 }
 
+# every_zone: the names below zoneinfo, but those with leap seconds, of which musl knows nothing.
+every_zone() {
+    find -L /usr/share/zoneinfo -type f -printf '%P\n' | grep -vE '\.|^right/|^leap|^tzdata|^posixrules$'
+}
+
+@test "the time is date's, for each zone that has a name, over the year to come" {
+    local epochs program zone
+    epochs=$(seq -f '@%.0f' "$(date +%s)" 604800 "$(date +%s --date='next year')")
+    program=$TESTS/verify/zones
+    [[ $TIMESVC != *static* ]] || program+=-static
+    every_zone >"$BATS_TEST_TMPDIR/zones"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/zones")" -gt 500 ]
+    while read -r zone; do
+        TZ=$zone date -f - +"$zone JAM %T" <<<"$epochs"
+    done <"$BATS_TEST_TMPDIR/zones" >"$BATS_TEST_TMPDIR/date"
+    while read -r zone; do
+        TZ=$zone "$program" <<<"$epochs"
+    done <"$BATS_TEST_TMPDIR/zones" >"$BATS_TEST_TMPDIR/ours"
+    run diff "$BATS_TEST_TMPDIR/date" "$BATS_TEST_TMPDIR/ours"
+    assert_output ''
+}
+
+@test "the zone is looked for in TZDIR" {
+    mkdir "$BATS_TEST_TMPDIR/zones"
+    cp /usr/share/zoneinfo/Asia/Jakarta "$BATS_TEST_TMPDIR/zones/Here"
+    START=(env "TZDIR=$BATS_TEST_TMPDIR/zones" TZ=Here)
+    tells Asia/Jakarta
+    START=(env "TZDIR=$BATS_TEST_TMPDIR/zones" TZ=:Here)
+    tells Asia/Jakarta
+}
+
+@test "an empty TZ, and one that names no zone, is UTC" {
+    local zone
+    for zone in '' : Nowhere/Land; do
+        START=(env "TZ=$zone")
+        tells UTC
+    done
+}
+
 @test "-u tells UTC" {
     START=(env TZ=Asia/Jakarta)
     tells UTC -u
@@ -183,15 +295,13 @@ tells() {
     done
     launch --status 64 eof -- -u -qx
     assert_output --partial ': -qx'
-    # shellcheck disable=SC2046 # so many words
-    launch --status 64 eof -- $(printf ' -u%.0s' {1..40})
     launch --status 64 eof -- "--$(printf '%04000d' 0)"
     assert_output --partial 'fault reason=bad usage'
 }
 
 @test "a listening socket as standard input ends with 78 and says what to change" {
     launch --over listener --status 78 exits --
-    assert_output --partial 'fault reason=standard input is a listening socket: set Accept=yes'
+    assert_output --partial 'fault reason=standard input is a socket without a connection: set '
 }
 
 @test "a listening socket passed by LISTEN_FDS ends with 78 and says what to change" {
@@ -202,12 +312,12 @@ tells() {
     wait "$SERVER" || ended=$?
     assert_equal "$ended" 78
     run cat "$SERVER_LOG"
-    assert_output --partial 'fault reason=standard input is a listening socket: set Accept=yes'
+    assert_output --partial 'fault reason=standard input is a socket without a connection: set '
 }
 
 @test "a datagram socket as standard input ends with 78 and says what to change" {
     launch --over datagrams --status 78 exits --
-    assert_output --partial 'fault reason=standard input is not a stream socket: set ListenStream='
+    assert_output --partial 'fault reason=standard input is a socket without a connection: set '
 }
 
 @test "a full disk behind standard output ends with 71 and says so" {
@@ -215,6 +325,21 @@ tells() {
     assert_failure 71
     assert_output --partial 'end=fault'
     assert_output --partial 'fault peer=local reason=write: No space left on device'
+}
+
+@test "a file that may not grow is a fault where replies go to it, and none where the log does" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    run -71 bash -c 'ulimit -f 0; exec "$0" <<<TIME 2>/dev/null >"$1"' "$TIMESVC" "$BATS_TEST_TMPDIR/out"
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    run -0 bash -c 'ulimit -f 0; exec "$0" <<<TIME 2>"$1"' "$TIMESVC" "$BATS_TEST_TMPDIR/log"
+    assert_output --partial 'JAM '
+}
+
+# bats test_tags=bare
+@test "a background job of a terminal that stops such from writing serves all the same" {
+    run -0 timeout 10 script --quiet --return --command \
+        "stty tostop; set -m; printf TIME | '$TIMESVC' & wait" /dev/null </dev/null
+    assert_output --partial 'JAM '
 }
 
 # bats test_tags=bare

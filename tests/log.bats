@@ -43,6 +43,13 @@ in_journal() {
     assert_equal "${#lines[@]}" 13
 }
 
+@test "the first 64 bytes of a request are shown as they came" {
+    launch 'send:z*63' 'send:\rabc\r\n' 'expect:Invalid request\r\n' 'send:y*64' 'send:\r\n' \
+        'expect:Invalid request\r\n' 'send:QUIT' eof -- -v
+    assert_line --index 1 --regexp ' request=z{63}\\x0d$'
+    assert_line --index 3 --regexp ' request=y{64}$'
+}
+
 @test "what a client sent is escaped, and cut, before it is logged" {
     launch 'send:\x1b[31m%n\\\x00\xff\nx\ty end=quit\r\n' 'expect:Invalid request\r\nInvalid request\r\n' \
         'send:z*1000' 'send:\r\n' 'expect:Invalid request\r\n' 'send:QUIT' eof -- -v
@@ -97,6 +104,71 @@ END
         signal:TERM exits within:2 -- --proxy -v
 }
 
+@test "a log that nobody reads delays the first reply by a tenth of a second, and no other" {
+    mkfifo "$BATS_TEST_TMPDIR/log"
+    exec {log}<>"$BATS_TEST_TMPDIR/log"
+    dd if=/dev/zero of="$BATS_TEST_TMPDIR/log" bs=4096 count=32 oflag=nonblock status=none || true
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    START=(bash -c 'exec "${@:2}" 2>"$1"' bash "$BATS_TEST_TMPDIR/log")
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' within:0.35 'send:TIME\r\n' 'expect:JAM %T\r\n' \
+        within:0.07 calm 'send:QUIT' eof -- -v
+    exec {log}>&-
+}
+
+@test "handlers that share a log which nobody reads each go on" {
+    # The reader makes room for one record now and then: more handlers wait for that than fit.
+    cat >"$BATS_TEST_TMPDIR/share.py" <<'END'
+import fcntl, os, subprocess, sys, threading
+read, write = os.pipe()
+os.set_blocking(write, False)
+while True:
+    try:
+        os.write(write, b'x' * 4096)
+    except BlockingIOError:
+        break
+os.set_blocking(write, True)
+ended = threading.Event()
+def drip():
+    while not ended.wait(0.02):
+        os.read(read, 4096)
+        os.write(write, b'x' * 3900)
+thread = threading.Thread(target=drip, daemon=True)
+thread.start()
+handlers = [subprocess.Popen([*sys.argv[1:], '-v'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=write)
+            for _ in range(20)]
+statuses = [handler.communicate(b'TIME\nQUIT\n', timeout=5) and handler.returncode for handler in handlers]
+print(statuses.count(0), 'ended')
+os._exit(0)
+END
+    run -0 timeout 20 python3 "$BATS_TEST_TMPDIR/share.py" "$TIMESVC"
+    assert_output '20 ended'
+}
+
+@test "a fault is logged even to a log that took no record before" {
+    # The log is full, then read; meanwhile the transcript finds that it is stuck.
+    cat >"$BATS_TEST_TMPDIR/fault.py" <<'END'
+import os, subprocess, sys, time
+read, write = os.pipe()
+os.set_blocking(write, False)
+while True:
+    try:
+        os.write(write, b'x' * 4096)
+    except BlockingIOError:
+        break
+os.set_blocking(write, True)
+handler = subprocess.Popen([sys.argv[1], '-v'], stdin=subprocess.PIPE, stdout=open('/dev/full', 'w'), stderr=write)
+time.sleep(0.5) # so long no record is taken
+os.read(read, 1 << 20)
+handler.stdin.write(b'TIME\n')
+handler.stdin.close()
+print(handler.wait(5), os.read(read, 1 << 16).decode())
+END
+    run -0 timeout 20 python3 "$BATS_TEST_TMPDIR/fault.py" "$TIMESVC"
+    assert_output --partial '71 timesvc['
+    assert_output --partial 'fault peer=local reason=write: No space left on device'
+    assert_output --partial ' end=fault '
+}
+
 @test "a journald that hangs does not hold the client up" {
     local how
     for how in journal syslog; do
@@ -104,6 +176,13 @@ END
         assert_success
         assert_output '3000 replies, status 0'
     done
+}
+
+@test "a journald and a standard error that hang, both, delay the first reply by a tenth of a second" {
+    in_journal stuck-twice "$TESTS/peer.py" launch 'send:TIME\r\n' 'expect:JAM %T\r\n' within:0.4 \
+        'send:TIME\r\n' 'expect:JAM %T\r\n' within:0.07 signal:TERM exits within:1 -- \
+        bash -c 'exec "$@" 2>/run/full' bash "$TIMESVC" -v --log=journal
+    assert_success
 }
 
 # --- Who the peer is
@@ -139,10 +218,64 @@ END
     assert_output --partial ': ended peer=127.0.0.1 port='
 }
 
-@test "a name in the environment is escaped, too" {
-    START=(env REMOTE_ADDR=$'evil\n\e[31m end=quit' REMOTE_PORT=)
-    launch --over pipes half-close --
-    assert_output --partial 'ended peer=evil\x0a\x1b[31m\x20end=quit end=eof'
+@test "an address in the environment is shown like any other" {
+    local name shown
+    while read -r name shown; do
+        START=(env "SOCAT_PEERADDR=$name" SOCAT_PEERPORT=4711)
+        launch --over unix half-close --
+        assert_output --partial ": ended peer=$shown port=4711 end=eof"
+    done <<'END'
+[0000:0000:0000:0000:0000:ffff:7f00:0001] 127.0.0.1
+::ffff:192.0.2.7 192.0.2.7
+[2001:0db8:0000:0000:0000:0000:0000:0001] 2001:db8::1
+fe80::1%lo fe80::1%1
+[fe80::1%7] fe80::1%7
+END
+}
+
+@test "what is no address in the environment is no peer" {
+    local name
+    for name in $'evil\n\e[31m end=quit' '' example.org 1.2.3 '[::1' ::1::1; do
+        START=(env "TCPREMOTEIP=$name" TCPREMOTEPORT=4711 NCAT_REMOTE_ADDR=192.0.2.9)
+        launch --over pipes half-close --
+        assert_output --regexp ': ended peer=(192\.0\.2\.9|::1 port=4711) end=eof'
+        refute_output --partial evil
+    done
+}
+
+@test "a link-local peer is shown with the number of its interface" {
+    [ -e /proc/net/if_inet6 ] || skip 'this machine has no IPv6'
+    START=()
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    run -0 unshare --user --map-root-user --net sh -c 'ip link set lo up
+        ip address add fe80::1/64 dev lo nodad
+        exec "$@"' sh "$TESTS/peer.py" launch --over linklocal half-close eof -- "$TIMESVC"
+    assert_output --partial ': ended peer=fe80::1%1 port='
+}
+
+@test "behind the exec of stunnel the peer is the one that stunnel serves" {
+    # On loopback addresses of their own: stunnel's connection is from 127.0.0.1, too.
+    cd "$BATS_TEST_TMPDIR"
+    openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=test -keyout key.pem -out key.pem 2>/dev/null
+    choose_address
+    cat >stunnel.conf <<END
+foreground = yes
+pid =
+cert = $BATS_TEST_TMPDIR/key.pem
+[timesvc]
+accept = $ADDRESS
+exec = $TIMESVC
+execArgs = timesvc --log=stderr
+END
+    stunnel stunnel.conf >stunnel.log 2>&1 3>&- &
+    local server=$!
+    retry grep -q 'Configuration successful' stunnel.log
+    run -0 timeout 10 socat -t 5 - "OPENSSL:$ADDRESS,verify=0,bind=127.0.0.7" <<<$'TIME\nQUIT'
+    assert_output --partial 'JAM '
+    retry grep -q 'ended peer=' stunnel.log
+    kill "$server"
+    run grep 'ended peer=' stunnel.log
+    assert_output --regexp ': ended peer=127\.0\.0\.7 port=[0-9]+ end=quit '
 }
 
 # bats test_tags=bare
@@ -168,7 +301,7 @@ END
     run python3 "$TESTS/journal_fields.py" <<<"$output"
     assert_line '6 013e1b6091724176b4dbeb4523aa31fa connected peer=local TIMESVC_PEER=local'
     assert_line --partial 'request peer=local request=FOO\x1b TIMESVC_PEER=local TIMESVC_REQUEST=FOO\x1b'
-    assert_line --regexp '^6 c105066b50794c4f818e0a165c558908 ended peer=local .* TIMESVC_END=quit TIMESVC_INVALID=1 TIMESVC_PEER=local TIMESVC_RECEIVED=18 TIMESVC_REQUESTS=3 TIMESVC_SECONDS=0\.[0-9]+ TIMESVC_SENT=31$'
+    assert_line --regexp '^5 c105066b50794c4f818e0a165c558908 ended peer=local .* TIMESVC_END=quit TIMESVC_INVALID=1 TIMESVC_PEER=local TIMESVC_RECEIVED=18 TIMESVC_REQUESTS=3 TIMESVC_SECONDS=0\.[0-9]+ TIMESVC_SENT=31$'
 }
 
 @test "a fault is an error in the journal" {
@@ -182,27 +315,21 @@ END
     in_journal stream "$TIMESVC" "--$(printf %04000d 0)"
     assert_success
     run python3 "$TESTS/journal_fields.py" <<<"$output"
-    assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --0{126} '
+    assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --0{300,480} '
 }
 
 @test "records go to syslog where standard error is the client's" {
     in_journal syslog "$TIMESVC"
     assert_success
     run python3 "$TESTS/journal_fields.py" <<<"$output"
-    assert_line --regexp '^6 - ended peer=(local|unix) end=quit requests=3 invalid=1 .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
+    assert_line --regexp '^5 - ended peer=(local|unix) end=quit requests=3 invalid=1 .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
 }
 
 @test "records go to syslog on demand" {
     in_journal stream "$TIMESVC" --log=syslog
     assert_success
     run python3 "$TESTS/journal_fields.py" <<<"$output"
-    assert_line --regexp '^6 - ended peer=local .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
-}
-
-@test "records go to a syslog that takes a stream, each ended by a NUL" {
-    in_journal syslog-stream "$TIMESVC"
-    assert_success
-    assert_output --regexp '^<30>[A-Z][a-z]{2} [ 1-3][0-9] [0-9:]{8} timesvc\[[0-9]+\]: ended peer=local end=quit .*\^@$'
+    assert_line --regexp '^5 - ended peer=local .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
 }
 
 # with_stream COMMAND...: start it with the $JOURNAL_STREAM that tells of its standard error.
@@ -216,7 +343,7 @@ with_stream() {
     # shellcheck disable=SC2016 # the inner shell's to expand
     START=(bash -c 'with_stream "$@"' bash)
     launch half-close --
-    assert_output --regexp '^<6>ended peer=127.* end=eof'
+    assert_output --regexp '^timesvc.*: ended peer=127.* end=eof'
     # shellcheck disable=SC2016 # the inner shell's to expand
     START=(bash -c 'with_stream "$0" "$@" 2>&-')
     launch half-close --
@@ -227,26 +354,41 @@ with_stream() {
     in_journal no-journal "$TIMESVC" --log=journal
     assert_success
     run python3 "$TESTS/journal_fields.py" <<<"$output"
-    assert_line --regexp '^6 - ended peer=local end=quit .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc'
+    assert_line --regexp '^5 - ended peer=local end=quit .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc'
 }
 
 @test "records go to standard error on demand" {
     in_journal stream "$TIMESVC" --log=stderr
     assert_success
     run python3 "$TESTS/journal_fields.py" <<<"$output"
-    assert_line --regexp '^6 - ended peer=local '
-    in_journal stream "$TIMESVC" --log=stderr --wrong
+    assert_line --regexp '^6 - timesvc.*: ended peer=local '
+}
+
+@test "a JOURNAL_STREAM that tells of another file is not standard error's" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    in_journal stream bash -c 'JOURNAL_STREAM=1:1 exec "$0"' "$TIMESVC"
+    assert_success
     run python3 "$TESTS/journal_fields.py" <<<"$output"
-    assert_line --partial '3 - fault reason=bad usage'
+    assert_line --regexp '^6 - timesvc.*: ended peer=local '
+}
+
+@test "standard error is the client's only on the same file system" {
+    # Two files of the same number, each on a file system of its own.
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    run -0 unshare --user --map-root-user --mount sh -c 'cd "$1"
+        mkdir one two
+        mount -t tmpfs none one
+        mount -t tmpfs none two
+        echo TIME >one/file
+        : >two/file
+        "$2" <one/file >/dev/null 2>two/file
+        stat -c %i one/file two/file
+        cat two/file' sh "$BATS_TEST_TMPDIR" "$TIMESVC"
+    assert_equal "${lines[0]}" "${lines[1]}"
+    assert_line --index 2 --partial ': ended peer=local end=eof'
 }
 
 @test "the catalog explains each kind of record" {
-    run -0 grep -oE '"[0-9a-f]{32}"' "$TREE/timesvc.c"
-    local id
-    assert_equal "${#lines[@]}" 6
-    for id in "${lines[@]}"; do
-        run -0 grep -c "^-- ${id//\"/}$" "$TREE/etc/catalog/timesvc.catalog"
-    done
     # A catalog below a root of its own, so that the machine's is left alone.
     local root=$BATS_TEST_TMPDIR
     mkdir -p "$root/usr/lib/systemd/catalog" "$root/var/lib/systemd/catalog"
@@ -254,4 +396,12 @@ with_stream() {
     run -0 journalctl --root="$root" --update-catalog
     run -0 journalctl --root="$root" --dump-catalog c105066b50794c4f818e0a165c558908
     assert_output --partial 'Subject: A connection to the time service ended'
+    # What the program says, it says with an identifier that is explained.
+    in_journal stream "$TIMESVC" -v
+    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    local _ id kind known
+    while read -r _ id kind _; do
+        known=$(sed -n "/^-- $id\$/,/^-- /p" "$TREE/etc/catalog/timesvc.catalog")
+        [ -n "$known" ] || fail "$kind"
+    done <<<"$output"
 }

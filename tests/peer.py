@@ -2,7 +2,7 @@
 """A peer that talks to timesvc by a script, byte for byte, and waits for nothing forever.
 
 usage: peer.py connect [--from HOST] ADDRESS STEP...
-       peer.py launch [--over tcp|tcp6|mapped|unix|pipes|split|terminal|listener|datagrams]
+       peer.py launch [--over tcp|tcp6|mapped|linklocal|unix|pipes|split|terminal|listener|datagrams]
                       [--stderr peer|closed|pipe] [--status N] [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
 
 connect talks, from HOST if that is given, to what listens at HOST:PORT, or at a path. launch is a
@@ -28,10 +28,17 @@ Steps, done in order; the first that fails ends the script with status 1:
   stale:SECONDS     send a batch, read nothing for so long, then read every reply: the last
                     tells the time of now, not of then
   pump:COUNT        send COUNT requests in random cuts, check every reply
+  sip:RATE*SECONDS  for so long send all requests that are taken, and read RATE bytes a second
+  trickle:SECONDS   send a byte each tenth of a second, for so long or until none is taken
+  pause:SECONDS     neither send nor receive
+  midsecond         wait for the middle of a second of the clock
+  tells-now         receive JAM hh:mm:ss, with the second that it is
 
 and for launch alone:
 
   lean:KB           the program's peak memory is less, but for $WATCHER_KB of a sanitizer
+  held:KB           the kernel holds no more for its socket, received and unsent together
+  calm              no signal is pending for it
   signal:NAME       signal the program, e.g. TERM
   prompt            its replies do not wait for us to acknowledge the one before (TCP_NODELAY)
   exits             the program ends while we keep our end open
@@ -175,6 +182,45 @@ class Peer:
         if told not in (time.strftime('%T', time.localtime(now - age)) for age in (0, 1, 2)):
             raise Failure(f'the last reply told {told} at {time.ctime(now)}')
 
+    def do_sip(self, text):
+        rate, seconds = text.split('*')
+        requests = memoryview(b'TIME\r\n' * 1000)
+        began = time.monotonic()
+        sent = received = 0
+        while (now := time.monotonic() - began) < float(seconds):
+            due = int(now * float(rate)) - received
+            readable, writable, _ = select.select([self.source] if due > 0 else [], [self.sink],
+                                                  [], 0.05)
+            if writable:
+                sent += self.send_some(requests[sent % len(requests):])
+            if readable:
+                some = self.receive(min(due, 1 << 20))
+                if not some:
+                    raise Failure(f'the end came after {received} bytes, {now:.1f} s')
+                received += len(some)
+            if due <= 0 or not readable:
+                time.sleep(0.01)
+
+    def do_trickle(self, seconds):
+        began = time.monotonic()
+        while time.monotonic() - began < float(seconds):
+            try:
+                self.send_some(b'x')
+            except ConnectionError:
+                return
+            time.sleep(0.1)
+
+    def do_pause(self, seconds):
+        time.sleep(float(seconds))
+
+    def do_midsecond(self):
+        time.sleep((1.5 - time.time() % 1) % 1)
+
+    def do_tells_now(self):
+        told = self.receive(12)
+        if told != time.strftime('JAM %T').encode():
+            raise Failure(f'got {told!r} at {time.ctime()}')
+
     def do_half_close(self):
         if self.sink is self.source:
             self.sink.shutdown(socket.SHUT_WR)
@@ -239,6 +285,20 @@ class Peer:
         if peak >= int(most) + int(os.environ.get('WATCHER_KB', '0')):
             raise Failure(f'{peak} KB')
 
+    def do_held(self, most):
+        host, port = self.source.getsockname()[:2]
+        sockets = subprocess.run(['ss', '-tmnH', f'dst {host} dport = :{port}'], check=True,
+                                 capture_output=True, encoding='ascii').stdout
+        received, unsent = map(int, re.search(r'skmem:\(r(\d+),.*?,w(\d+),', sockets).groups())
+        if received + unsent > int(most) * 1024:
+            raise Failure(f'{received} bytes received, {unsent} unsent')
+
+    def do_calm(self):
+        with open(f'/proc/{self.program.pid}/status', encoding='ascii') as status:
+            pending = re.findall(r'(?:Sig|Shd)Pnd:\s*(\w+)', status.read())
+        if any(int(signals, 16) for signals in pending):
+            raise Failure(f'signals are pending: {pending}')
+
     def do_prompt(self):
         pidfd_getfd = 438  # by number: Python has no wrapper
         theirs = ctypes.CDLL(None, use_errno=True).syscall(
@@ -261,7 +321,7 @@ class Peer:
         number = getattr(signal, 'SIG' + name)
         deadline = time.monotonic() + PATIENCE
         # The first that the program does; before, it is a shell's or a loader's to end.
-        while (name in ('TERM', 'INT', 'HUP') and not self.blocks(number) and
+        while (name not in ('STOP', 'CONT', 'KILL') and not self.blocks(number) and
                time.monotonic() < deadline):
             time.sleep(0.01)
         self.program.send_signal(number)
@@ -270,9 +330,10 @@ class Peer:
 def tcp_pair(over):
     """The two ends of one loopback connection; the kernel picks a free port."""
     ours, theirs = {'tcp': ('127.0.0.1', '127.0.0.1'), 'tcp6': ('::1', '::1'),
-                    'mapped': ('127.0.0.1', '::')}[over]
+                    'mapped': ('127.0.0.1', '::'), 'linklocal': ('fe80::1%1', 'fe80::1')}[over]
     family = socket.AF_INET6 if ':' in theirs else socket.AF_INET
-    with socket.create_server((theirs, 0), family=family,
+    address = (theirs, 0, 0, 1) if over == 'linklocal' else (theirs, 0)  # lo is number 1
+    with socket.create_server(address, family=family,
                               dualstack_ipv6=over == 'mapped') as listener:
         ours = socket.create_connection((ours, listener.getsockname()[1]))
         return ours, listener.accept()[0]
