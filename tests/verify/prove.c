@@ -134,8 +134,7 @@ static void contract_event(struct contract *c, int event)
 }
 
 /* The classes, each with what stands for it: x for all that is none of the others. */
-static const struct class
-{
+static const struct {
     const char *name;
     struct contract member;
 } classes[] = {
