@@ -17,9 +17,10 @@ with() {
         with read "$error" 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
         with read "$error" 2 'send:QUIT\r\n' eof --
         with sendto "$error" 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
+        with write "$error" 1 --over pipes 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
     done
     with read EIO 2 'send:QUIT\r\n' eof --
-    for error in EBADF EFAULT EINVAL ENOMEM; do
+    for error in EBADF EFAULT EINVAL EISDIR ENOMEM ENOBUFS ENOSPC EDQUOT EFBIG; do
         with read "$error" 1 --status 71 'send:TIME\r\n' eof --
     done
     with sendto EPIPE 1 'send:FOO\r\n*9000' --
@@ -35,16 +36,22 @@ with() {
 }
 
 @test "other calls that fail" {
-    with poll EINTR 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
+    with ppoll EINTR 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
     # So late that the second of silence is over.
-    with poll EINTR:delay_exit=1500000 2 'send:FOO' 'expect:Invalid request' half-close eof --
-    with poll EFAULT 1 --status 71 'send:TIME\r\n' eof --
+    with ppoll EINTR:delay_exit=1500000 2 'send:FOO' 'expect:Invalid request' half-close eof --
+    with ppoll EFAULT 1 --status 71 'send:TIME\r\n' eof --
+    with ppoll EFAULT 1 --status 71 'send:PROXY UNKNOWN\r\n' eof -- --proxy
+    with ppoll EFAULT 2 --status 71 'send:QUIT\r\n' eof --
     with signalfd4 EMFILE 1 --status 71 'send:TIME\r\n' eof --
-    with setitimer EINVAL 1 'send:QUIT\r\n' eof --
     with getpeername EINVAL 1 'send:QUIT\r\n' eof --
-    with getsockopt EINVAL 1 'send:QUIT\r\n' eof --
-    with getsockopt EINVAL 2 'send:QUIT\r\n' eof --
+    with getpeername ENOTCONN 1 'send:QUIT\r\n' eof --
     with socket EMFILE 1 'send:QUIT\r\n' eof -- --log=syslog
+}
+
+@test "a log that takes nothing" {
+    # Of a log that was stuck only the last record is tried again.
+    with write EINTR 1 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof -- --verbose
+    with write EAGAIN 1 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof -- --verbose
 }
 
 @test "a sandbox that fails" {

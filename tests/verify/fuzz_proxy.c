@@ -1,13 +1,11 @@
 /*
- * A target for libFuzzer and AFL++: a proxy's header is the same header however it is
- * cut, and only a peer that can be an address gets from it into the log. The first bytes
- * of the fuzzer's input say where the rest is cut.
+ * A target for libFuzzer and AFL++: a proxy's header is judged by its bytes alone,
+ * however many of them were seen before, and only a peer that is an address gets from it
+ * into the log.
  */
 #define main timesvc_main
 #include "../../timesvc.c" // NOLINT(bugprone-suspicious-include): its functions are static
 #undef main
-
-#define CUTS 4
 
 static const struct peer proxy = {.address = "the proxy"};
 
@@ -17,23 +15,25 @@ static void check(bool held)
         abort();
 }
 
-/* What the parser says of a copy that ends where the bytes do, so that a sanitizer sees
-   it read any further. */
-static ssize_t ask(const uint8_t *bytes, size_t length, struct peer *peer)
+static bool same_peer(const struct peer *a, const struct peer *b)
 {
-    char *copy = malloc(length > 0 ? length : 1);
+    return strcmp(a->address, b->address) == 0 && a->port == b->port;
+}
+
+/* What the parser says of a copy that ends where the bytes do, so that a sanitizer sees
+   it read any further. Only a header names a peer. */
+static int ask(const uint8_t *bytes, size_t length, struct peer *peer)
+{
+    char *copy = malloc(length);
 
     check(copy);
     memcpy(copy, bytes, length);
-    ssize_t header = proxy_header(copy, length, peer);
+    *peer = proxy;
+    int header = proxy_header(copy, length, peer);
     free(copy);
-    check(header >= -1 && header <= PROXY_MAX && header <= (ssize_t)length);
+    check(header >= -1 && header <= 1);
+    check(header == 1 || same_peer(peer, &proxy));
     return header;
-}
-
-static bool same_peer(const struct peer *a, const struct peer *b)
-{
-    return memcmp(a, b, sizeof *a) == 0;
 }
 
 /* A header ends at the first CR LF, and has named an address, unless that is UNKNOWN. */
@@ -44,37 +44,31 @@ static void check_header(const uint8_t *bytes, size_t length, const struct peer 
     check(memcmp(bytes, "PROXY ", strlen("PROXY ")) == 0);
     check(!memchr(bytes, '\0', length));
     check(memchr(bytes, '\n', length) == bytes + length - 1 && bytes[length - 2] == '\r');
-    if (memcmp(bytes, "PROXY UNKNOWN", strlen("PROXY UNKNOWN")) == 0)
+    if (memcmp(bytes, "PROXY UNKNOWN", strlen("PROXY UNKNOWN")) == 0) {
         check(same_peer(peer, &proxy));
-    else
+    } else {
         check(inet_pton(AF_INET, peer->address, &address) == 1 ||
               inet_pton(AF_INET6, peer->address, &address) == 1);
+        check(peer->port <= UINT16_MAX);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct peer whole_peer = proxy, pieces_peer = proxy;
+    const size_t most = size < PROXY_MAX ? size : PROXY_MAX;
+    struct peer peer;
+    size_t length = 0;
+    int header = 0;
 
-    if (size < CUTS || size > 4096)
-        return 0;
-    const uint8_t *bytes = data + CUTS;
-    size_t length = size - CUTS;
-
-    ssize_t whole = ask(bytes, length, &whole_peer);
-    if (whole > 0)
-        check_header(bytes, (size_t)whole, &whole_peer);
-    else
-        check(same_peer(&whole_peer, &proxy));
-
-    ssize_t pieces = 0;
-    size_t end = 0;
-    for (size_t i = 0; i < CUTS && pieces == 0; i++) {
-        end += data[i];
-        pieces = ask(bytes, end < length ? end : length, &pieces_peer);
-    }
-    if (pieces == 0)
-        pieces = ask(bytes, length, &pieces_peer);
-    check(pieces == whole && same_peer(&pieces_peer, &whole_peer));
+    /* As connection_header does, which asks after each byte. */
+    while (header == 0 && length < most)
+        header = ask(data, ++length, &peer);
+    check(header != 0 || (most < PROXY_MAX && !memchr(data, '\n', most)));
+    if (header == 1)
+        check_header(data, length, &peer);
+    /* Who reads on to the end of the line is told the same. */
+    while (header == -1 && length < most && data[length - 1] != '\n')
+        check(ask(data, ++length, &peer) == -1);
     return 0;
 }
