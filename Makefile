@@ -57,6 +57,14 @@ tests/verify/timesvc-%: CF_PROTECTION =
 tests/verify/timesvc-%: timesvc.c Makefile
 	$*-gcc $(C_FLAGS) $< -o $@ -static $(LD_FLAGS)
 
+# For the tests: each architecture's filter, and the calls to be judged by it.
+tests/verify/judge-%: CF_PROTECTION =
+tests/verify/judge-%: tests/verify/judge.c timesvc.c Makefile
+	$*-gcc $(C_FLAGS) $< -o $@ -static $(LD_FLAGS)
+
+tests/verify/calls.so: tests/verify/calls.c Makefile
+	$(CC) $(VERIFY_FLAGS) -D_GNU_SOURCE -O2 -fPIC -shared $< -o $@
+
 # For the tests: read(2), write(2) and send(2) that do no more than $$SHORT bytes.
 tests/verify/short.so: tests/verify/short.c Makefile
 	$(CC) $(VERIFY_FLAGS) -O2 -fPIC -shared $< -o $@
@@ -124,9 +132,10 @@ run: timesvc
 	    exit 1; }
 
 ARCHITECTURES = aarch64-linux-gnu riscv64-linux-gnu arm-linux-gnueabihf i686-linux-gnu s390x-linux-gnu
-CROSS = $(shell for a in $(ARCHITECTURES); do ! command -v $$a-gcc >/dev/null || echo tests/verify/timesvc-$$a; done)
+CROSS = $(shell for a in $(ARCHITECTURES); do ! command -v $$a-gcc >/dev/null || \
+    echo tests/verify/timesvc-$$a tests/verify/judge-$$a; done) tests/verify/judge-$(shell $(CC) -print-multiarch)
 
-test: all $(PROGRAMS:%=tests/verify/%-forbidden) tests/verify/short.so $(CROSS) $(BENCH)
+test: all $(PROGRAMS:%=tests/verify/%-forbidden) tests/verify/short.so tests/verify/calls.so $(CROSS) $(BENCH)
 	@tests/run $(TESTS)
 
 prove: tests/verify/prove
@@ -167,7 +176,7 @@ lint: all
 
 clean:
 	rm -rf timesvc timesvc-static dist tests/.superservers tests/.roots tests/.support \
-	    $(addprefix tests/verify/,timesvc-*[!c] short.so prove \
+	    $(addprefix tests/verify/,timesvc-*[!c] judge-* calls.so short.so prove \
 	    fuzz-libfuzzer fuzz-afl fuzz_proxy-libfuzzer fuzz_proxy-afl found) $(BENCH)
 
 # What is installed names the places that it is installed in. A drop-in lifts the limit that
