@@ -63,7 +63,7 @@ tests/verify/judge-%: tests/verify/judge.c timesvc.c Makefile
 	$*-gcc $(C_FLAGS) $< -o $@ -static $(LD_FLAGS)
 
 tests/verify/calls.so: tests/verify/calls.c Makefile
-	$(CC) $(VERIFY_FLAGS) -D_GNU_SOURCE -O2 -fPIC -shared $< -o $@
+	$(CC) $(VERIFY_FLAGS) -O2 -fPIC -shared $< -o $@
 
 # For the tests: read(2), write(2) and send(2) that do no more than $$SHORT bytes.
 tests/verify/short.so: tests/verify/short.c Makefile

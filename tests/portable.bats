@@ -109,7 +109,8 @@ while IFS=: read -r cpu compiler program; do
 done <programs
 END
     cd "$BATS_TEST_TMPDIR"
-    TESTS=$TESTS run "$TESTS/isolated" bash -e each
+    export TESTS
+    run "$TESTS/isolated" bash -e each
     assert_success
     # Without a socket, the records would have come here.
     assert_output ''

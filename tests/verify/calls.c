@@ -7,6 +7,8 @@
  * qemu's -strace would not do: it shows what socketcall(2) does under the names of
  * others.
  */
+#define _GNU_SOURCE /* strdup(3) */
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -119,17 +119,25 @@ static int judge_all(void)
     return faults;
 }
 
+static bool read_call(struct seccomp_data *call)
+{
+    char line[256], *at = line;
+
+    if (!fgets(line, sizeof line, stdin))
+        return false;
+    call->nr = (int)strtol(at, &at, 10);
+    for (int i = 0; i < 6; i++)
+        call->args[i] = (unsigned long)strtoull(at, &at, 10); /* qemu extends the sign */
+    return true;
+}
+
 static int judge_calls(void)
 {
     struct seccomp_data call = {.arch = architecture()};
-    unsigned long long *args = (unsigned long long *)call.args;
     bool inside = false;
     int faults = 0;
 
-    while (scanf("%d %llu %llu %llu %llu %llu %llu", &call.nr, args, args + 1, args + 2,
-                 args + 3, args + 4, args + 5) == 7) {
-        for (int i = 0; i < 6; i++)
-            call.args[i] = (unsigned long)call.args[i]; /* qemu extends their sign */
+    while (read_call(&call)) {
         if (inside && !allows(&call)) {
             print_call("forbidden", &call);
             faults++;
