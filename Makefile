@@ -64,6 +64,14 @@ tests/verify/timesvc-%: CF_PROTECTION =
 tests/verify/timesvc-%: timesvc.c Makefile
 	$*-gcc $(C_FLAGS) $< -o $@ -static $(LD_FLAGS)
 
+# For the tests: each architecture's filter, and the calls to be judged by it.
+tests/verify/judge-%: CF_PROTECTION =
+tests/verify/judge-%: tests/verify/judge.c timesvc.c Makefile
+	$*-gcc $(C_FLAGS) $< -o $@ -static $(LD_FLAGS)
+
+tests/verify/calls.so: tests/verify/calls.c Makefile
+	$(CC) $(VERIFY_FLAGS) -O2 -fPIC -shared $< -o $@
+
 # For the tests: read(2), write(2) and send(2) that do no more than $$SHORT bytes.
 tests/verify/short.so: tests/verify/short.c Makefile
 	$(CC) $(VERIFY_FLAGS) -O2 -fPIC -shared $< -o $@
@@ -107,7 +115,7 @@ help:
 	@echo 'make coverage      show which lines of timesvc.c the tests execute'
 	@echo 'make sanitizers    run the tests under the address and undefined sanitizers'
 	@echo 'make valgrind      run the tests under valgrind'
-	@echo 'make mutants       break timesvc.c in many ways: the tests have to notice each'
+	@echo 'make mutants       break timesvc.c in 300 ways (MUTANTS=, SEED=): the tests have to notice each'
 	@echo 'make bench         measure it beside others, under 5 minutes, into bench/results.*, README.md and docs/scaling.md'
 	@echo 'make bench-full    the same for longer, and hold 10,000 connections'
 	@echo 'make bench-systemd  the same for its unit under systemd, as root'
@@ -132,9 +140,11 @@ run: timesvc
 	    exit 1; }
 
 ARCHITECTURES = aarch64-linux-gnu riscv64-linux-gnu arm-linux-gnueabihf i686-linux-gnu s390x-linux-gnu
-CROSS = $(shell for a in $(ARCHITECTURES); do ! command -v $$a-gcc >/dev/null || echo tests/verify/timesvc-$$a; done)
+CROSS = $(shell for a in $(ARCHITECTURES); do ! command -v $$a-gcc >/dev/null || \
+    echo tests/verify/timesvc-$$a tests/verify/judge-$$a; done) tests/verify/judge-$(shell $(CC) -print-multiarch)
 
-test: all $(PROGRAMS:%=tests/verify/%-forbidden) $(PROGRAMS:timesvc%=tests/verify/zones%) tests/verify/short.so $(CROSS) $(BENCH)
+test: all $(PROGRAMS:%=tests/verify/%-forbidden) $(PROGRAMS:timesvc%=tests/verify/zones%) \
+    $(addprefix tests/verify/,short.so calls.so) $(CROSS) $(BENCH)
 	@tests/run $(TESTS)
 
 prove: tests/verify/prove
@@ -148,8 +158,10 @@ fuzz: $(foreach what,fuzz fuzz_proxy,tests/verify/$(what)-libfuzzer tests/verify
 coverage sanitizers valgrind:
 	@tests/verify/instrumented $@
 
+MUTANTS ?= 300
+SEED    ?= 1
 mutants: all
-	@tests/verify/mutants $(MUTANTS)
+	@tests/verify/mutants --count $(MUTANTS) --seed $(SEED)
 
 # The results are kept in bench/.
 .PHONY: bench bench-full bench-systemd
@@ -175,7 +187,7 @@ lint: all
 
 clean:
 	rm -rf timesvc timesvc-static dist tests/.superservers tests/.roots tests/.support \
-	    $(addprefix tests/verify/,timesvc-*[!c] short.so zones zones-static prove \
+	    $(addprefix tests/verify/,timesvc-*[!c] judge-* calls.so short.so zones zones-static prove \
 	    fuzz-libfuzzer fuzz-afl fuzz_proxy-libfuzzer fuzz_proxy-afl found) $(BENCH)
 
 # What is installed names the places that it is installed in. A drop-in lifts the limit that

@@ -25,7 +25,7 @@ test    lintian blhc
 test    gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 test    gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
 test    libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross qemu-user faketime
-verify  clang afl++ gcovr valgrind
+verify  clang python3-clang afl++ gcovr valgrind
 bench   gnuplot-nox valgrind
 lint    clang clang-format clang-tidy cppcheck shellcheck
 '
