@@ -18,7 +18,7 @@ run     systemd netcat-openbsd
 package git build-essential debhelper pkgconf systemd
 test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace tshark
 test    ucspi-tcp ipsvd tcputils s6 socat ncat
-test    netcat-traditional busybox inetutils-telnet
+test    netcat-traditional busybox inetutils-telnet stunnel4 openssl
 test    mmdebstrap systemd-container mandoc
 test    nftables podman
 test    lintian blhc
