@@ -361,7 +361,7 @@ static int socket_option(int fd, int option)
     return value;
 }
 
-/* send(2), but by number: libc may make another call of it, which the sandbox forbids. */
+/* send(2), but by number: libc may make it another call, which the sandbox forbids. */
 static ssize_t socket_send(int fd, const char *bytes, size_t length, int flags)
 {
     return syscall(SYS_sendto, fd, bytes, length, flags | MSG_NOSIGNAL, NULL, 0L);
@@ -489,7 +489,7 @@ static bool log_connect(const char *path)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
-    strcpy(address.sun_path, path); /* one of ours: it is short */
+    memcpy(address.sun_path, path, strlen(path)); /* one of ours: it is short */
     dup2(fd, LOG_SOCKET);
     if (fd != LOG_SOCKET) /* a descriptor below was closed */
         close(fd);
@@ -720,9 +720,8 @@ static void peer_find(struct peer *peer)
     for (size_t i = 0; i < count; i++)
         if (peer_from_environment(peer, names[i]))
             return;
-    strcpy(peer->address, a.any.sa_family == AF_UNIX ? "unix"
-                          : gone                     ? "unknown"
-                                                     : "local");
+    const char *kind = a.any.sa_family == AF_UNIX ? "unix" : gone ? "unknown" : "local";
+    memcpy(peer->address, kind, strlen(kind) + 1);
 }
 
 /*
@@ -748,7 +747,7 @@ static int proxy_header(const char *bytes, size_t length, struct peer *peer)
     if (bytes[length - 1] != '\n')
         return length < PROXY_MAX ? 0 : -1;
     memcpy(line, bytes, length);
-    if (strlen(line) != length || line[length - 2] != '\r')
+    if (strstr(line, TERMINATOR) != line + length - strlen(TERMINATOR))
         return -1;
     if (strncmp(line, "PROXY UNKNOWN", 13) == 0 && strchr(" \r", line[13]))
         return 1;
@@ -796,6 +795,13 @@ enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
 #define ARCHITECTURE 0 /* none that this filter was written for */
 #endif
 
+/* 32-bit machines have another call for a time_t of 64 bits. */
+#ifdef SYS_ppoll_time64
+#define PPOLL SYS_ppoll_time64
+#else
+#define PPOLL SYS_ppoll
+#endif
+
 #define LOAD(offset)   BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_##action)
 #define JUMP(test, value, yes, no) \
@@ -812,7 +818,7 @@ enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
 #define REQUIRE(offset, first, last)                                         \
     LOAD(offset), JUMP(BPF_JGE, (first), 0, 1), JUMP(BPF_JGT, (last), 0, 1), \
         RETURN(KILL_PROCESS)
-#define ALARGUMENT(number) CALL(number, 1), RETURN(ALLOW)
+#define ALLOW(number) CALL(number, 1), RETURN(ALLOW)
 #define ALLOW_ON(number, first, last) \
     CALL(number, 5), REQUIRE(ARGUMENT(0), (first), (last)), RETURN(ALLOW)
 
@@ -826,7 +832,7 @@ static const struct sock_filter sandbox_filter[] = {
     RETURN(KILL_PROCESS),
     LOAD(offsetof(struct seccomp_data, nr)),
 
-    ALARGUMENT(SYS_ppoll),
+    ALLOW(PPOLL),
     ALLOW_ON(SYS_read, STDIN_FILENO, STDIN_FILENO),
     /* To the peer and to the log, both connected: without an address, so of no length. */
     CALL(SYS_sendto, 9),
@@ -838,18 +844,16 @@ static const struct sock_filter sandbox_filter[] = {
     REQUIRE(ARGUMENT(0), STDOUT_FILENO, STDOUT_FILENO),
     REQUIRE(ARGUMENT(1), SHUT_WR, SHUT_WR),
     RETURN(ALLOW),
-    ALARGUMENT(SYS_clock_gettime), /* where vdso(7) has none */
-    ALARGUMENT(SYS_setitimer),     /* log_interrupt_after ... */
-    ALARGUMENT(SYS_rt_sigprocmask),
-    ALARGUMENT(SYS_rt_sigreturn), /* ... and log_interrupted */
-    ALARGUMENT(SYS_exit_group),
-/* What only 32-bit architectures have. */
-#ifdef SYS_ppoll_time64
-    ALARGUMENT(SYS_ppoll_time64),
-    ALARGUMENT(SYS_clock_gettime64),
+    ALLOW(SYS_clock_gettime), /* where vdso(7) has none */
+    ALLOW(SYS_setitimer),     /* log_interrupt_after ... */
+    ALLOW(SYS_rt_sigprocmask),
+    ALLOW(SYS_rt_sigreturn), /* ... and log_interrupted */
+    ALLOW(SYS_exit_group),
+#ifdef SYS_clock_gettime64
+    ALLOW(SYS_clock_gettime64),
 #endif
 #ifdef SYS_sigreturn
-    ALARGUMENT(SYS_sigreturn),
+    ALLOW(SYS_sigreturn),
 #endif
     RETURN(KILL_PROCESS),
 };
@@ -960,8 +964,8 @@ static enum wake connection_wait(struct connection *c, int fd, short events,
         struct pollfd polled[] = {{.fd = fd, .events = events},
                                   {.fd = c->signals, .events = POLLIN}};
         int64_t left = end > monotonic_now() ? end - monotonic_now() : 0;
-        struct timespec span = {.tv_sec = left / SECOND, .tv_nsec = left % SECOND};
-        int ready = ppoll(polled, 2, &span, NULL);
+        int64_t span[] = {left / SECOND, left % SECOND};
+        long ready = syscall(PPOLL, polled, 2L, span, NULL, 0L);
 
         if (ready > 0 && polled[1].revents == 0)
             return READY;
@@ -1090,7 +1094,7 @@ static void connection_header(struct connection *c)
             continue;
         ssize_t n = read(STDIN_FILENO, c->input + c->received, 1);
         if (n > 0)
-            header = proxy_header(c->input, ++c->received, &logger.peer);
+            header = proxy_header(c->input, (size_t)++c->received, &logger.peer);
         else if (n == 0)
             header = -1;
         else if (errno != EAGAIN && errno != EINTR)
@@ -1107,7 +1111,7 @@ static void connection_header(struct connection *c)
  */
 static void connection_close(struct connection *c)
 {
-    if (shutdown(STDOUT_FILENO, SHUT_WR) < 0)
+    if (syscall(SYS_shutdown, STDOUT_FILENO, SHUT_WR) < 0)
         return; /* not a socket, or the peer is gone: nothing to drain for */
 
     int64_t end = monotonic_now() + DRAIN_LIMIT;

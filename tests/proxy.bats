@@ -132,6 +132,8 @@ named() {
     done
     malformed 'PROXY UNKNOWN\n'
     malformed 'PROXY UNKNOWN x\n'
+    malformed 'PROXY UNKNOWN\x00\n'
+    malformed 'PROXY UNKNOWN x\x00\n'
     malformed 'PROXY TCP4 1.2.3.4 1.2.3.4 1 11\n'
 }
 

@@ -61,14 +61,13 @@ static bool is_needed(const struct seccomp_data *call)
     case SYS_write: return fd == 1 || fd == 2;
     case SYS_sendto: return fd >= 1 && fd <= 3 && (int)call->args[5] == 0;
     case SYS_shutdown: return fd == 1 && (int)call->args[1] == SHUT_WR;
-    case SYS_ppoll:
+    case PPOLL:
     case SYS_clock_gettime:
     case SYS_setitimer:
     case SYS_rt_sigprocmask:
     case SYS_rt_sigreturn:
     case SYS_exit_group:
-#ifdef SYS_ppoll_time64
-    case SYS_ppoll_time64:
+#ifdef SYS_clock_gettime64
     case SYS_clock_gettime64:
 #endif
 #ifdef SYS_sigreturn
