@@ -60,3 +60,15 @@ with() {
     with sched_yield ENOSYS 1 'send:QUIT\r\n' eof -- --quiet
     with prctl EINVAL 1 'send:QUIT\r\n' eof --
 }
+
+# Of timesvc alone. Where the library should be, nothing is found; all else is.
+@test "a libsystemd that is missing" {
+    local library
+    library=$(ldconfig -p | awk '/libsystemd\.so\.0 / { print $NF; exit }')
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    START=(sh -c 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"' sh strace -D -qq -o /dev/null
+        -P "$library" -P "/usr$library" -e inject=openat:error=ENOENT)
+    TIMESVC=${TIMESVC%-static}
+    launch --status 71 eof --
+    assert_output --partial 'reason=libsystemd.so.0: '
+}

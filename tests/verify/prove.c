@@ -54,10 +54,17 @@ static bool is(const char *bytes, size_t length, const char *word)
     return length == strlen(word) && memcmp(bytes, word, length) == 0;
 }
 
+/* Where all is zero behind. */
+static void put(char *to, const char *text)
+{
+    while (*text != '\0')
+        *to++ = *text++;
+}
+
 static void say(const char *text)
 {
-    strcat(wanted.replies, text);
-    wanted.length = strlen(wanted.replies);
+    put(wanted.replies + wanted.length, text);
+    wanted.length += strlen(text);
 }
 
 /* Handle the first length bytes of what is pending as a request. */
@@ -73,7 +80,7 @@ static void handle(struct contract *c, size_t length, bool terminated)
     if (quit)
         return;
     wanted.invalid += !time;
-    strcpy(wanted.reply, time ? JAM CR_LF : INVALID CR_LF);
+    put(wanted.reply, time ? JAM CR_LF : INVALID CR_LF);
     say(time ? JAM : INVALID);
     if (terminated)
         say(CR_LF);
@@ -135,37 +142,47 @@ static void contract_event(struct contract *c, int event)
 
 /* The classes, each with what stands for it: x for all that is none of the others. */
 static const struct {
-    const char *name;
-    struct contract member;
+    const char *name, *pending;
+    size_t length;
+    bool owed, closed;
 } classes[] = {
-    {"nothing", {.length = 0}},
-    {"T", {.pending = "T", .length = 1}},
-    {"TI", {.pending = "TI", .length = 2}},
-    {"TIM", {.pending = "TIM", .length = 3}},
-    {"TIME", {.pending = "TIME", .length = 4}},
-    {"TIME CR", {.pending = "TIME\r", .length = 5}},
-    {"Q", {.pending = "Q", .length = 1}},
-    {"QU", {.pending = "QU", .length = 2}},
-    {"QUI", {.pending = "QUI", .length = 3}},
-    {"QUIT", {.pending = "QUIT", .length = 4}},
-    {"QUIT CR", {.pending = "QUIT\r", .length = 5}},
-    {"nothing, where a terminator is owed", {.owed = true}},
-    {"CR, where a terminator is owed", {.owed = true, .pending = "\r", .length = 1}},
-    {"nothing, behind QUIT", {.closed = true}},
-    {"x", {.pending = "x", .length = 1}},
+    {"nothing", "", 0, false, false},
+    {"T", "T", 1, false, false},
+    {"TI", "TI", 2, false, false},
+    {"TIM", "TIM", 3, false, false},
+    {"TIME", "TIME", 4, false, false},
+    {"TIME CR", "TIME\r", 5, false, false},
+    {"Q", "Q", 1, false, false},
+    {"QU", "QU", 2, false, false},
+    {"QUI", "QUI", 3, false, false},
+    {"QUIT", "QUIT", 4, false, false},
+    {"QUIT CR", "QUIT\r", 5, false, false},
+    {"nothing, where a terminator is owed", "", 0, true, false},
+    {"CR, where a terminator is owed", "\r", 1, true, false},
+    {"nothing, behind QUIT", "", 0, false, true},
+    {"x", "x", 1, false, false},
 };
 
 static size_t class_of(const struct contract *c)
 {
     size_t i = 0;
 
-    for (; i < COUNT(classes) - 1; i++) {
-        const struct contract *m = &classes[i].member;
-        if (m->owed == c->owed && m->closed == c->closed && m->length == c->length &&
-            memcmp(m->pending, c->pending, c->length) == 0)
-            break;
-    }
+    while (i < COUNT(classes) - 1 &&
+           (classes[i].owed != c->owed || classes[i].closed != c->closed ||
+            classes[i].length != c->length ||
+            memcmp(classes[i].pending, c->pending, c->length) != 0))
+        i++;
     return i;
+}
+
+static struct contract member(size_t class)
+{
+    struct contract c = {.length = classes[class].length,
+                         .owed = classes[class].owed,
+                         .closed = classes[class].closed};
+
+    memcpy(c.pending, classes[class].pending, c.length);
+    return c;
 }
 
 /* Whatever does not hold ends the proof, and is shown with the bytes that came before. */
@@ -190,7 +207,7 @@ static void hear(const char *request, size_t length, const char *reply)
     heard++;
     got.request_length = length;
     memcpy(got.request, request, length < EXCERPT_SIZE ? length : EXCERPT_SIZE);
-    strcpy(got.reply, out.length > 0 ? "too late" : reply ? reply : "");
+    put(got.reply, out.length > 0 ? "too late" : reply ? reply : "");
 }
 
 /* The owner of the parser in timesvc.c waits so, see connection_serve. */
@@ -263,21 +280,22 @@ static const char *const patterns[] = {"", "x", "\r", "TIME\r", "QUIT\r", "TIMEQ
 
 static char pattern_byte(const char *pattern, size_t at)
 {
-    return *pattern == '\0' ? '\0' : pattern[at % strlen(pattern)];
+    return pattern[*pattern == '\0' ? 0 : at % strlen(pattern)];
 }
 
-static void prove_class(const struct contract *c, const char *left_behind)
+static void prove_class(size_t class, const char *left_behind)
 {
+    const struct contract c = member(class);
     struct protocol p = {.time_reply = JAM CR_LF,
                          .handled = hear,
-                         .length = c->length,
-                         .owed = c->owed,
-                         .closed = c->closed};
+                         .length = c.length,
+                         .owed = c.owed,
+                         .closed = c.closed};
 
     for (size_t i = 0; i < EXCERPT_SIZE; i++)
         p.request[i] = pattern_byte(left_behind, i);
-    memcpy(p.request, c->pending, c->length);
-    check_all(c, &p);
+    memcpy(p.request, c.pending, c.length);
+    check_all(&c, &p);
 }
 
 static void prove_classes(void)
@@ -286,16 +304,16 @@ static void prove_classes(void)
     for (size_t i = 0; i < COUNT(classes); i++) {
         printf("%s %s", i > 0 ? ";" : "", classes[i].name);
         for (int event = 0; event < EVENTS; event++) {
-            struct contract next = classes[i].member;
+            struct contract next = member(i);
             contract_event(&next, event);
-            strcpy(outcomes[i][event].replies, wanted.replies);
+            put(outcomes[i][event].replies, wanted.replies);
             outcomes[i][event].next = class_of(&next);
         }
     }
     puts(" (which stands for all else).");
     for (size_t i = 0; i < COUNT(classes); i++)
         for (size_t j = 0; j < COUNT(patterns); j++)
-            prove_class(&classes[i].member, patterns[j]);
+            prove_class(i, patterns[j]);
     printf(
         "Proved for each: each of the 256 bytes, each pause and the end of input brings "
         "the replies, the count and the class that the contract demands, whatever was "
@@ -332,15 +350,23 @@ static void prove_alike(size_t length)
         length, checked);
 }
 
+static bool same_state(const struct protocol *p, const struct protocol *q)
+{
+    size_t kept = p->length < EXCERPT_SIZE ? p->length : EXCERPT_SIZE;
+
+    return p->length == q->length && memcmp(p->request, q->request, kept) == 0 &&
+           p->owed == q->owed && p->closed == q->closed && p->requests == q->requests &&
+           p->invalid == q->invalid;
+}
+
 /* Where a request is longer than its excerpt, the parser is as it was before the byte. */
 static void prove_saturated(const struct protocol *p)
 {
     for (int byte = 0; byte < 256; byte++) {
-        struct protocol next;
-        memcpy(&next, p, sizeof next); /* padding and all */
+        struct protocol next = *p;
         out.length = 0;
         protocol_byte(&next, &out, (char)byte);
-        hold(byte == LF || (out.length == 0 && memcmp(&next, p, sizeof next) == 0),
+        hold(byte == LF || (out.length == 0 && same_state(&next, p)),
              "what is changed by byte", (size_t)byte, p->request, EXCERPT_SIZE);
     }
 }
@@ -369,6 +395,8 @@ static void prove_long(void)
            LONG, COUNT(patterns), EXCERPT_SIZE + 1);
 }
 
+#define ROUNDS 65536UL /* of two requests */
+
 /*
  * However many requests come at once, the replies to them never exceed their room; with
  * a transcript they come one by one, and each request is in it.
@@ -376,7 +404,7 @@ static void prove_long(void)
 static void try_bounds(bool transcript)
 {
     static const char round[] = "x\nTIME\r\n", replies[] = INVALID CR_LF JAM CR_LF;
-    static char requests[65536 * (sizeof round - 1)];
+    static char requests[ROUNDS * (sizeof round - 1)];
     struct protocol p = {.time_reply = JAM CR_LF, .handled = transcript ? hear : NULL};
     size_t taken = 0, said = 0;
 
@@ -389,7 +417,7 @@ static void try_bounds(bool transcript)
         hold(out.length > 0 && out.length <= (transcript ? REPLY_MAX : OUTPUT_SIZE),
              "bytes of replies at once:", out.length, round, sizeof round - 1);
     }
-    hold(said == 65536 * (sizeof replies - 1) && p.requests == 2 * 65536 &&
+    hold(said == ROUNDS * (sizeof replies - 1) && p.requests == 2 * ROUNDS &&
              heard == (transcript ? p.requests : 0),
          "bytes of replies in all:", said, round, sizeof round - 1);
 }
@@ -402,13 +430,6 @@ static size_t feed_by_byte(struct protocol *p, struct output *replies, const cha
     while (taken < length && !p->closed && replies->length <= OUTPUT_SIZE - REPLY_MAX)
         protocol_byte(p, replies, input[taken++]);
     return taken;
-}
-
-static bool same_state(const struct protocol *p, const struct protocol *q)
-{
-    return p->length == q->length && memcmp(p->request, q->request, p->length) == 0 &&
-           p->owed == q->owed && p->closed == q->closed && p->requests == q->requests &&
-           p->invalid == q->invalid;
 }
 
 static unsigned long compared;
