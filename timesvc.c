@@ -8,37 +8,38 @@
  * The protocol. A request is the bytes before a terminator, CR LF or LF alone:
  *
  *     TIME            is answered  JAM hh:mm:ss CR LF  (local time, 24 hours)
- *     QUIT            is not answered; timesvc closes, and its FIN goes first
+ *     QUIT            is not answered; timesvc closes the connection first
  *     anything else   is answered  Invalid request CR LF
  *
  * The clients of the original system send no terminator and expect none. They and line
  * clients are served by the same rules:
  *
- *   1. Bytes without a terminator, once all input is read, are a tail. A tail that is
- *      TIME or QUIT is handled at once, any other after a second of silence; at the end
- *      of input every tail is handled at once.
+ *   1. Bytes without a terminator, with no more input waiting, are a tail. A tail that
+ *      is TIME or QUIT is handled at once, any other after a second of silence; at the
+ *      end of input every tail is handled at once.
  *   2. A tail is answered without CR LF, which is then owed: if CR LF or LF comes next,
  *      it ends the request already answered, and the owed CR LF is sent. Anything else
  *      begins a new request.
  *   3. A CR is half of a terminator only if LF follows. After a second of silence TIME CR
- *      is answered like TIME; at the end of input it is invalid.
+ *      counts as TIME, and QUIT CR as QUIT; at the end of input both are invalid.
  *
  * So the same input gets the same output, however it is cut into segments and however
- * long a request waits for its terminator.
+ * long a request waits for its terminator. The one exception: an invalid request counts
+ * as two if it is cut right after TIME or QUIT, or has a second of silence inside.
  *
- * The end. After QUIT or the end of input timesvc shuts down its side and drains what the
- * peer still sends, so that no RST destroys replies in flight. It closes a connection on
- * which nothing moves for the time limit. SIGTERM, SIGINT, SIGHUP and SIGQUIT end it
- * within a second; no other signal that can be blocked does anything. The exit status
- * (sysexits.h) is 0 for everything that a peer or a signal can cause, 64 for bad usage,
- * 71 if the system failed us, 78 if started wrongly. Each connection leaves one log
- * record; no diagnostic ever reaches the peer.
+ * The end. After QUIT or the end of input timesvc shuts down its sending side and drains
+ * what the peer still sends, within limits, so that no RST destroys replies in flight. It
+ * closes a connection on which nothing moves for the time limit. SIGTERM, SIGINT, SIGHUP
+ * and SIGQUIT end it within a second; all other signals are blocked. The exit status
+ * (sysexits.h) is 0 for everything that a peer or one of these signals can cause, 64 for
+ * bad usage, 71 if the system failed us, 78 for a wrong setup. By default a connection
+ * leaves one log record; no diagnostic ever reaches the peer.
  *
  * With --proxy the connection has to begin with a header of the PROXY protocol, version
  * 1, that names the peer. A connection without one is closed, unanswered.
  *
- * HAVE_LIBSYSTEMD, in the section launch, is the one difference between the programs
- * timesvc and timesvc-static.
+ * HAVE_LIBSYSTEMD, in the section launch, is all that distinguishes the programs timesvc
+ * and timesvc-static.
  */
 #define _GNU_SOURCE          /* syscall(2), strnlen(3) */
 #define _TIME_BITS        64 /* a time_t that lasts beyond 2038 on 32-bit systems ... */
@@ -85,19 +86,19 @@
 
 /* The limits. Times are in nanoseconds, sizes in bytes. */
 #define SECOND       INT64_C(1000000000)
-#define FOREVER      (INT64_MAX / 2)   /* 146 years; twice that is a number, too */
+#define FOREVER      (INT64_MAX / 2)   /* 146 years; doubled, it still fits */
 #define TAIL_SILENCE SECOND            /* before a tail is handled as it stands */
 #define TIME_LIMIT   (3600 * SECOND)   /* without a byte read or written (-t) */
 #define DRAIN_LIMIT  (2 * SECOND)      /* for the peer's FIN after ours ... */
-#define DRAIN_BYTES  65536             /* ... of which so many bytes are read */
+#define DRAIN_BYTES  65536             /* ... and the most bytes we drain */
 #define GRACE        (7 * SECOND / 10) /* from a signal to the end */
-#define LOG_PATIENCE (SECOND / 10)     /* for a log that takes no record */
+#define LOG_PATIENCE (SECOND / 10)     /* for a log that accepts no record */
 #define PROXY_LIMIT  (5 * SECOND)      /* for a proxy's header (-p) */
-#define INPUT_SIZE   49152             /* one read: 8192 times TIME CR LF ... */
-#define OUTPUT_SIZE  122880            /* ... and all their replies, one write */
+#define INPUT_SIZE   49152             /* one read: 8192 x TIME CR LF ... */
+#define OUTPUT_SIZE  122880            /* ... and all their replies */
 #define RECEIVE_SIZE 65536             /* unread input in the kernel, socket(7) */
-#define UNSENT_SIZE  16384             /* output that TCP may hold back, tcp(7) */
-#define EXCERPT_SIZE 64                /* of a word from outside, in a record */
+#define UNSENT_SIZE  16384             /* unsent output in the kernel, tcp(7) */
+#define EXCERPT_SIZE 64                /* of a request: kept, and logged */
 
 /*
  * ---- Protocol: bytes in, bytes out. No I/O, no clock of its own. --------------------
@@ -114,15 +115,15 @@ struct output {
 };
 
 struct protocol {
-    char request[EXCERPT_SIZE]; /* the one that is coming in: its first bytes ... */
-    size_t length;              /* ... and length; of a longer one, EXCERPT_SIZE + 1 */
+    char request[EXCERPT_SIZE]; /* the current one's first bytes ... */
+    size_t length;              /* ... and length, capped at EXCERPT_SIZE + 1 */
     bool owed;                  /* a tail was answered; its terminator may still come */
-    bool closed;                /* QUIT was handled */
-    char time_reply[sizeof TIME_REPLY]; /* kept up to date by the owner */
+    bool closed;                /* QUIT was handled: no more requests are */
+    char time_reply[sizeof TIME_REPLY]; /* kept up to date by the caller */
     unsigned long long requests;        /* handled; of those ... */
     unsigned long long invalid;         /* ... were invalid */
 
-    /* Called for each request before its reply is queued (none, for QUIT), or NULL. */
+    /* NULL, or called before each reply is queued; for QUIT there is none: NULL. */
     void (*handled)(const char *request, size_t length, const char *reply);
 };
 
@@ -131,7 +132,7 @@ static bool request_is(const struct protocol *p, const char *word)
     return p->length == strlen(word) && memcmp(p->request, word, p->length) == 0;
 }
 
-/* The caller has made sure of REPLY_MAX bytes of room. */
+/* The caller ensures REPLY_MAX bytes of room. */
 static void output_add(struct output *out, const char *bytes, size_t length)
 {
     memcpy(out->bytes + out->length, bytes, length);
@@ -167,7 +168,7 @@ static void protocol_byte(struct protocol *p, struct output *out, char byte)
             p->request[p->length] = byte;
         if (p->length <= EXCERPT_SIZE)
             p->length++;
-        /* A CR alone may be half of the terminator that is owed. */
+        /* A CR alone may be half of the terminator still to come. */
         p->owed = p->owed && request_is(p, "\r");
     } else if (p->owed) {
         output_add(out, TERMINATOR, strlen(TERMINATOR));
@@ -182,8 +183,8 @@ static void protocol_byte(struct protocol *p, struct output *out, char byte)
 }
 
 /*
- * The short way for what nearly all clients send, TIME CR LF again and again: the same as
- * protocol_byte does with these bytes. Returns how many were taken.
+ * The fast path for pipelined TIME CR LF, with the same effect as protocol_byte. Returns
+ * how many bytes were taken.
  */
 static size_t protocol_times(struct protocol *p, struct output *out, const char *input,
                              size_t length)
@@ -206,7 +207,7 @@ static size_t protocol_times(struct protocol *p, struct output *out, const char 
 }
 
 /*
- * Take input until it ends, the output is full or QUIT was handled; with a transcript,
+ * Take input until it ends, the output is full or QUIT was handled; for a transcript only
  * until the first reply. Returns how many bytes were taken.
  */
 static size_t protocol_feed(struct protocol *p, struct output *out, const char *input,
@@ -232,12 +233,12 @@ static int64_t protocol_patience(const struct protocol *p)
     return request_is(p, "TIME") || request_is(p, "QUIT") ? 0 : TAIL_SILENCE;
 }
 
-/* The peer was silent for that long, or its input has ended: handle the tail, if any. */
+/* The peer was silent for protocol_patience, or its input has ended: handle the tail. */
 static void protocol_tail(struct protocol *p, struct output *out, bool ended)
 {
     if (!ended && (request_is(p, "TIME\r") || request_is(p, "QUIT\r")))
         p->length--;
-    if (p->length > 0 && (ended || !p->owed))
+    if (p->length > 0)
         protocol_answer(p, out, false);
 }
 
@@ -246,9 +247,9 @@ static void protocol_tail(struct protocol *p, struct output *out, bool ended)
  */
 
 /*
- * Load the time zone (TZ, else /etc/localtime) now: the sandbox lets no file be opened.
- * Where TZ names a file of the zone directory, say so by a path: musl takes some of these
- * names, EST5EDT for one, for a rule, and does not know TZDIR, tzset(3).
+ * Load the time zone (TZ, else /etc/localtime) now: the sandbox will not let a file be
+ * opened. If TZ names a zone file, make it a path: musl reads some names, such as
+ * EST5EDT, as rules, and ignores TZDIR, tzset(3).
  */
 static void clock_init(bool utc)
 {
@@ -263,11 +264,11 @@ static void clock_init(bool utc)
         known = access(zone + strlen("TZ=:"), R_OK) == 0;
     }
     if (known)
-        environ = environment; /* all else in it has been read */
+        environ = environment; /* nothing else in it is needed */
     tzset();
 }
 
-/* Bring a reply up to date. Takes and returns the second that it tells. */
+/* Update a reply that tells this second. Returns the second that it tells now. */
 static time_t clock_read(time_t told, char reply[sizeof TIME_REPLY])
 {
     struct timespec now = {0};
@@ -277,7 +278,7 @@ static time_t clock_read(time_t told, char reply[sizeof TIME_REPLY])
     if (now.tv_sec == told)
         return told;
     localtime_r(&now.tv_sec, &parts);
-    /* Not by snprintf(3), which takes longer than all the rest of a reply. */
+    /* Not by snprintf(3), which is slower than all the rest together. */
     const int values[] = {parts.tm_hour, parts.tm_min, parts.tm_sec};
     char *digits = reply + sizeof "JAM";
     for (size_t i = 0; i < 3; i++, digits += sizeof "hh") {
@@ -287,7 +288,7 @@ static time_t clock_read(time_t told, char reply[sizeof TIME_REPLY])
     return now.tv_sec;
 }
 
-/* A time that only moves forward, in nanoseconds. */
+/* Monotonic time in nanoseconds. */
 static int64_t monotonic_now(void)
 {
     struct timespec now = {0};
@@ -298,9 +299,9 @@ static int64_t monotonic_now(void)
 /*
  * ---- Log: one record a connection, never to the peer --------------------------------
  *
- * A record is a kind and its fields, lines of name=value. As text the fields stand side
- * by side; the journal gets the text, and each field as one of its own. So no value has
- * an LF, and only the last may have a blank.
+ * A record is a kind and its fields, lines of name=value. As text, fields are joined by
+ * blanks; the journal gets the text, and each field by itself. So no value contains an
+ * LF, and only the last may contain a blank.
  */
 
 enum destination { AUTO, JOURNAL, SYSLOG, STDERR };
@@ -320,7 +321,7 @@ static const struct {
 };
 
 #define FIELDS_SIZE 512
-#define LOG_SOCKET  (STDERR_FILENO + 1) /* the sandbox allows this one */
+#define LOG_SOCKET  (STDERR_FILENO + 1) /* the only one that the sandbox allows */
 
 struct peer {
     char address[INET6_ADDRSTRLEN + sizeof "%4294967295"];
@@ -328,7 +329,7 @@ struct peer {
 };
 
 static struct {
-    enum destination to; /* by LOG_SOCKET, or standard error */
+    enum destination to; /* via LOG_SOCKET or standard error */
     int level;           /* the least urgent that is logged, syslog(3) */
     bool stderr_is_free; /* open, and not the peer's */
     bool stuck;          /* it took no record for LOG_PATIENCE */
@@ -336,22 +337,17 @@ static struct {
     struct peer peer;    /* once it is known */
 } logger;
 
-/* Make bytes from outside harmless: all but printable ASCII, and a blank, become \xHH. */
+/* Make bytes harmless: blanks, backslashes and all but printable ASCII become \xHH. */
 static void escape(char *to, const char *bytes, size_t length)
 {
-    static const char digits[] = "0123456789abcdef";
-
-    for (; length > 0; length--, bytes++) {
+    for (*to = '\0'; length > 0; length--, bytes++) {
         unsigned char byte = (unsigned char)*bytes;
-        const char hex[] = {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
         bool plain = isgraph(byte) && byte != '\\';
-        memcpy(to, plain ? bytes : hex, plain ? 1 : sizeof hex);
-        to += plain ? 1 : sizeof hex;
+        to += sprintf(to, plain ? "%c" : "\\x%02x", byte);
     }
-    *to = '\0';
 }
 
-/* A number that getsockopt(2) tells of a socket; -1 if fd is none. */
+/* An integer option of a socket, getsockopt(2), or -1. */
 static int socket_option(int fd, int option)
 {
     int value = -1;
@@ -361,13 +357,13 @@ static int socket_option(int fd, int option)
     return value;
 }
 
-/* send(2), but by number: libc may make it another call, which the sandbox forbids. */
+/* send(2), but by number: libc may use another call, which the sandbox forbids. */
 static ssize_t socket_send(int fd, const char *bytes, size_t length, int flags)
 {
     return syscall(SYS_sendto, fd, bytes, length, flags | MSG_NOSIGNAL, NULL, 0L);
 }
 
-/* The form of systemd.io/JOURNAL_NATIVE_PROTOCOL. Returns its length. */
+/* Format a record as in systemd.io/JOURNAL_NATIVE_PROTOCOL. Returns its length. */
 static size_t log_for_journal(char *message, enum kind kind, const char *text,
                               const char *fields)
 {
@@ -390,30 +386,29 @@ static size_t log_for_journal(char *message, enum kind kind, const char *text,
     return (size_t)(to - message);
 }
 
-/* SIGALRM has no effect of its own; what it interrupts fails with EINTR. */
+/* SIGALRM only makes a blocked call fail with EINTR. */
 static void log_interrupted(int signal)
 {
     (void)signal;
 }
 
 /*
- * Let SIGALRM interrupt whatever blocks for so long, again and again (nanoseconds); 0
- * ends that. To look with poll(2) first would not do: another handler may fill the same
- * pipe before we write.
+ * Interrupt a call that blocks for LOG_PATIENCE, again and again, or stop doing so.
+ * poll(2) first would not do: another process may fill the same pipe before we write.
  */
-static void log_interrupt_after(int64_t span)
+static void log_interrupt(bool on)
 {
-    struct timeval every = {.tv_usec = (suseconds_t)(span / 1000)};
+    struct timeval every = {.tv_usec = on ? (suseconds_t)(LOG_PATIENCE / 1000) : 0};
     struct itimerval timer = {.it_interval = every, .it_value = every};
     sigset_t alarm;
 
     sigemptyset(&alarm);
     sigaddset(&alarm, SIGALRM);
-    sigprocmask(span > 0 ? SIG_UNBLOCK : SIG_BLOCK, &alarm, NULL);
+    sigprocmask(on ? SIG_UNBLOCK : SIG_BLOCK, &alarm, NULL);
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* Put a record together and hand it over, or lose it where the log takes none. */
+/* Put a record together and hand it over, or drop it if the log is stuck. */
 __attribute__((noinline)) static void log_deliver(enum kind kind, const char *format,
                                                   va_list values)
 {
@@ -435,7 +430,7 @@ __attribute__((noinline)) static void log_deliver(enum kind kind, const char *fo
     const char *tagged = strchr(line, '>') + 1;
 
     errno = 0;
-    log_interrupt_after(LOG_PATIENCE);
+    log_interrupt(true);
     if (logger.to == SYSLOG)
         taken = socket_send(LOG_SOCKET, line, (size_t)length - strlen("\n"), 0);
     if (logger.to == JOURNAL)
@@ -443,14 +438,14 @@ __attribute__((noinline)) static void log_deliver(enum kind kind, const char *fo
                             log_for_journal(message, kind, text, fields), 0);
     if (taken < 0 && errno != EINTR && logger.stderr_is_free)
         taken = write(STDERR_FILENO, tagged, strlen(tagged));
-    log_interrupt_after(0);
+    log_interrupt(false);
     logger.stuck = taken < 0 && errno == EINTR;
 }
 
 /*
- * Log a record, or lose it if the log takes none for LOG_PATIENCE: the peer does not wait
- * for our log. A log that was stuck once gets only the last record. In a function of its
- * own because log_deliver's stack would cost each idle connection pages.
+ * Log a record, or drop it if the log accepts none for LOG_PATIENCE: the peer does not
+ * wait for our log. A stuck log gets no more of the transcript. log_deliver is separate
+ * because its stack would cost each idle connection pages.
  */
 __attribute__((format(printf, 2, 3))) static void log_record(enum kind kind,
                                                              const char *format, ...)
@@ -465,14 +460,14 @@ __attribute__((format(printf, 2, 3))) static void log_record(enum kind kind,
     va_end(values);
 }
 
-/* A fault of ours, or of whoever configured us. Returns the exit status for it. */
+/* Log a fault, ours or the administrator's. Returns the exit status given. */
 static int log_fault(int status, const char *what, const char *why)
 {
     log_record(FAULTY, "\nreason=%s: %.*s", what, (int)strcspn(why, "\n"), why);
     return status;
 }
 
-/* The transcript. */
+/* The transcript, -v. */
 static void log_handled(const char *request, size_t length, const char *reply)
 {
     char escaped[4 * EXCERPT_SIZE + 1];
@@ -491,12 +486,12 @@ static bool log_connect(const char *path)
 
     memcpy(address.sun_path, path, strlen(path)); /* one of ours: it is short */
     dup2(fd, LOG_SOCKET);
-    if (fd != LOG_SOCKET) /* a descriptor below was closed */
+    if (fd != LOG_SOCKET) /* one of the first three was closed */
         close(fd);
     return connect(LOG_SOCKET, (const struct sockaddr *)&address, sizeof address) == 0;
 }
 
-/* Standard error leads to journald: $JOURNAL_STREAM, systemd.exec(5). */
+/* Standard error leads to the journal: $JOURNAL_STREAM, systemd.exec(5). */
 static bool log_is_journal(const struct stat *error)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -507,7 +502,7 @@ static bool log_is_journal(const struct stat *error)
     return stream && strcmp(stream, ours) == 0;
 }
 
-/* The peer is on fd, and so is standard error, as under inetd(8). A terminal is not. */
+/* Standard error is the peer's, on fd, as under inetd(8). A terminal is not a peer. */
 static bool log_is_peer(const struct stat *error, int fd)
 {
     struct stat peer;
@@ -517,21 +512,21 @@ static bool log_is_peer(const struct stat *error, int fd)
 }
 
 /*
- * Choose where records go: as wished, unless that is the peer. Not by syslog(3) or
- * sd_journal_send(3), which open their sockets with the first record, in the sandbox.
+ * Choose where records go: as asked, unless that is the peer. Not by syslog(3) or
+ * sd_journal_send(3), which open their sockets only at the first record, too late.
  */
 static void log_open(enum destination wish, int level)
 {
     struct stat error;
-    bool open = fstat(STDERR_FILENO, &error) == 0;
+    bool known = fstat(STDERR_FILENO, &error) == 0;
     int domain = socket_option(STDERR_FILENO, SO_DOMAIN);
 
     logger.level = level;
     logger.pid = getpid();
-    logger.stderr_is_free = open && (domain == -1 || domain == AF_UNIX) &&
+    logger.stderr_is_free = known && (domain == -1 || domain == AF_UNIX) &&
                             !log_is_peer(&error, STDIN_FILENO) &&
                             !log_is_peer(&error, STDOUT_FILENO);
-    logger.to = wish != AUTO ? wish : open && log_is_journal(&error) ? JOURNAL : STDERR;
+    logger.to = wish != AUTO ? wish : known && log_is_journal(&error) ? JOURNAL : STDERR;
     if (logger.to == STDERR && !logger.stderr_is_free)
         logger.to = SYSLOG;
     if (logger.to == JOURNAL && !log_connect("/run/systemd/journal/socket"))
@@ -548,7 +543,7 @@ static void log_open(enum destination wish, int level)
 #define FIRST_PASSED (STDERR_FILENO + 1) /* sd_listen_fds(3) */
 #define LIBSYSTEMD   "libsystemd.so.0"
 
-/* A whole number from 0 to most, or -1 if the text is none. The base is strtol(3)'s. */
+/* A whole number from 0 to most, or -1 if the text is not one. Base as in strtol(3). */
 static long number(const char *text, int base, long most)
 {
     char *end = NULL;
@@ -560,8 +555,8 @@ static long number(const char *text, int base, long most)
 }
 
 /*
- * How many descriptors were passed; negative for none, as sd_listen_fds(3). To load
- * libsystemd takes longer than a conversation, so that is done only where it is needed.
+ * How many descriptors were passed, or a negative errno, as by sd_listen_fds(3). Loading
+ * libsystemd is slower than a whole conversation, so it is loaded only if needed.
  */
 #ifdef HAVE_LIBSYSTEMD
 static int launch_passed(void)
@@ -599,27 +594,27 @@ static bool launch_is_connection(int fd)
 
 /*
  * Bring the connection to standard input and output, and close all else we inherited.
- * Returns what launch_check asks for.
+ * Returns launch_passed()'s result, for launch_check.
  */
 static int launch_take_connection(void)
 {
     int passed = launch_passed(), fd = FIRST_PASSED, end = fd + passed;
 
-    /* systemd's OpenFile= passes other descriptors, too. */
+    /* systemd's OpenFile= passes others, too; standard input may be the connection. */
     while (fd < end && !launch_is_connection(fd))
         fd++;
     if (passed > 0 && fd == end && !launch_is_connection(STDIN_FILENO))
-        fd = FIRST_PASSED; /* for launch_check to refuse */
+        fd = FIRST_PASSED; /* which launch_check refuses */
     if (fd < end) {
         dup2(fd, STDIN_FILENO);
         dup2(fd, STDOUT_FILENO);
     }
-    /* By number: musl has no close_range(2). Before Linux 5.9 leaked ones stay open. */
+    /* By number: musl has no close_range(2). Before Linux 5.9 they stay open. */
     syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
     return passed;
 }
 
-/* Log why there can be no conversation, and what to change; or return. */
+/* Unless there is a connection, log what to change, and exit. */
 static void launch_check(int passed)
 {
     if (passed == -ELIBACC)
@@ -628,8 +623,9 @@ static void launch_check(int passed)
         fcntl(STDOUT_FILENO, F_GETFD) < 0)
         _exit(log_fault(EX_CONFIG, "standard input or output is closed",
                         "run timesvc under a supervisor that passes a connection"));
-    if (socket_option(STDIN_FILENO, SO_TYPE) >= 0 && !launch_is_connection(STDIN_FILENO))
-        _exit(log_fault(EX_CONFIG, "standard input is a socket without a connection",
+    if ((passed > 0 || socket_option(STDIN_FILENO, SO_TYPE) >= 0) &&
+        !launch_is_connection(STDIN_FILENO))
+        _exit(log_fault(EX_CONFIG, "standard input is not a connection",
                         "set ListenStream= and Accept=yes (systemd), stream tcp nowait "
                         "(inetd), socket_type = stream and wait = no (xinetd)"));
 }
@@ -642,8 +638,7 @@ union address {
 
 /*
  * Name an internet peer. An IPv4-mapped address (RFC 4291, 2.5.5.2) is shown as IPv4, a
- * link-local one with the number of its interface. False if the address is of no such
- * family.
+ * link-local one with the number of its interface. False for other families.
  */
 static bool peer_from_address(struct peer *peer, const union address *a)
 {
@@ -664,7 +659,7 @@ static bool peer_from_address(struct peer *peer, const union address *a)
     return true;
 }
 
-/* Name the peer by an address as text: IPv6 may be in brackets, and have a zone. */
+/* Name the peer from an address as text: IPv6 may have brackets and a zone. */
 static bool peer_from_text(struct peer *peer, const char *text)
 {
     char ip[INET6_ADDRSTRLEN + IF_NAMESIZE];
@@ -684,7 +679,7 @@ static bool peer_from_text(struct peer *peer, const char *text)
     return inet_pton(AF_INET6, ip, &a.v6.sin6_addr) == 1 && peer_from_address(peer, &a);
 }
 
-/* Name the peer by two variables of the environment. False if they tell no address. */
+/* Name the peer from two variables of the environment, if they hold an address. */
 static bool peer_from_environment(struct peer *peer, const char *const names[2])
 {
     const char *address = getenv(names[0]), *port = getenv(names[1]);
@@ -696,7 +691,7 @@ static bool peer_from_environment(struct peer *peer, const char *const names[2])
     return true;
 }
 
-/* The peer's address, or what a supervisor that passes no TCP socket says of it. */
+/* The peer's address, else what the supervisor says of it in the environment. */
 static void peer_find(struct peer *peer)
 {
     static const char *const names[][2] = {
@@ -712,7 +707,7 @@ static void peer_find(struct peer *peer)
     bool gone = getpeername(STDIN_FILENO, &a.any, &size) < 0 && errno == ENOTCONN;
 
     if (peer_from_address(peer, &a)) {
-        /* With stunnel's exec= the connection is one of its own, on this host. */
+        /* stunnel's exec= connects from this host itself. */
         if (strncmp(peer->address, "127.", 4) == 0 && getenv("REMOTE_PORT"))
             peer_from_environment(peer, names[count - 1]);
         return;
@@ -725,8 +720,8 @@ static void peer_find(struct peer *peer)
 }
 
 /*
- * The peer as a proxy names it: the PROXY protocol, version 1, HAProxy's
- * proxy-protocol.txt, 2.1. The header is a line before all else, one of
+ * The PROXY protocol, version 1 (HAProxy's proxy-protocol.txt, 2.1), by which a proxy
+ * names the peer it serves. The header is a line before all else, one of
  *
  *     PROXY TCP4 192.0.2.1 198.51.100.1 56324 443 CR LF
  *     PROXY UNKNOWN (whatever) CR LF
@@ -734,8 +729,8 @@ static void peer_find(struct peer *peer)
 #define PROXY_MAX 107 /* bytes, CR LF included */
 
 /*
- * Look for the header in what has come, up to its LF. Returns 1 if it is there, 0 while
- * more has to come, -1 if it is none. It has to be just as it would be printed.
+ * Look at the header's first bytes, up to its LF at most. Returns 1 if it is complete, 0
+ * if not yet, -1 if it is invalid: it has to be just as a proxy prints it.
  */
 static int proxy_header(const char *bytes, size_t length, struct peer *peer)
 {
@@ -772,13 +767,13 @@ static int proxy_header(const char *bytes, size_t length, struct peer *peer)
  * ---- Sandbox: the system calls that a conversation needs, and no other --------------
  *
  * A seccomp(2) filter, in the manner of OpenSSH's sandbox-seccomp-filter.c. Any other
- * call ends the process with SIGSYS. All that is opened is opened before.
+ * call ends the process with SIGSYS. Everything is opened beforehand.
  */
 
 enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
 
-/* System calls have other numbers on other architectures. Those of the x32 ABI, which
-   shares x86-64's, have bit 30 set, so they equal none of ours. */
+/* System calls have other numbers on other architectures. x32 shares x86-64's, but its
+   numbers have bit 30 set, so they equal none of ours. */
 #if defined __x86_64__
 #define ARCHITECTURE AUDIT_ARCH_X86_64
 #elif defined __aarch64__
@@ -792,10 +787,10 @@ enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
 #elif defined __s390x__
 #define ARCHITECTURE AUDIT_ARCH_S390X
 #else
-#define ARCHITECTURE 0 /* none that this filter was written for */
+#define ARCHITECTURE 0 /* unsupported */
 #endif
 
-/* 32-bit machines have another call for a time_t of 64 bits. */
+/* 32-bit machines have another call for 64-bit times. */
 #ifdef SYS_ppoll_time64
 #define PPOLL SYS_ppoll_time64
 #else
@@ -807,13 +802,12 @@ enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
 #define JUMP(test, value, yes, no) \
     BPF_JUMP(BPF_JMP | (test) | BPF_K, (value), (yes), (no))
 
-/* What counts of an argument is its lower half, which big-endian machines have last. */
+/* Only an argument's low half matters; big-endian machines have it second. */
 #define ARGUMENT(n)                           \
     (offsetof(struct seccomp_data, args[n]) + \
      (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(uint32_t) : 0))
 
-/* If it is another call than this, skip as many instructions as belong to it: 4 for each
-   REQUIRE, and 1 to allow the call. */
+/* If it is not this call, skip its instructions: 4 for each REQUIRE, and 1 to allow. */
 #define CALL(number, count) JUMP(BPF_JEQ, (number), 0, (count))
 #define REQUIRE(offset, first, last)                                         \
     LOAD(offset), JUMP(BPF_JGE, (first), 0, 1), JUMP(BPF_JGT, (last), 0, 1), \
@@ -823,9 +817,9 @@ enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
     CALL(number, 5), REQUIRE(ARGUMENT(0), (first), (last)), RETURN(ALLOW)
 
 static const struct sock_filter sandbox_filter[] = {
-    /* When a filter is installed, Linux runs it for each system call there is, to cache
-       what it always allows, but stops where it loads an argument. With so few calls a
-       cache saves less than that costs: so load one at once. */
+    /* At installation Linux runs the filter for every call, to cache what is always
+       allowed, up to the first load of an argument. That costs more than it saves for
+       so few calls: load one at once. */
     LOAD(ARGUMENT(0)),
     LOAD(offsetof(struct seccomp_data, arch)),
     JUMP(BPF_JEQ, ARCHITECTURE, 1, 0),
@@ -834,7 +828,7 @@ static const struct sock_filter sandbox_filter[] = {
 
     ALLOW(PPOLL),
     ALLOW_ON(SYS_read, STDIN_FILENO, STDIN_FILENO),
-    /* To the peer and to the log, both connected: without an address, so of no length. */
+    /* To the peer and to the log, both connected: so no address (length 0). */
     CALL(SYS_sendto, 9),
     REQUIRE(ARGUMENT(0), STDOUT_FILENO, LOG_SOCKET),
     REQUIRE(ARGUMENT(5), 0, 0),
@@ -844,11 +838,13 @@ static const struct sock_filter sandbox_filter[] = {
     REQUIRE(ARGUMENT(0), STDOUT_FILENO, STDOUT_FILENO),
     REQUIRE(ARGUMENT(1), SHUT_WR, SHUT_WR),
     RETURN(ALLOW),
-    ALLOW(SYS_clock_gettime), /* where vdso(7) has none */
-    ALLOW(SYS_setitimer),     /* log_interrupt_after ... */
+    ALLOW(SYS_setitimer), /* log_interrupt ... */
     ALLOW(SYS_rt_sigprocmask),
     ALLOW(SYS_rt_sigreturn), /* ... and log_interrupted */
     ALLOW(SYS_exit_group),
+#ifdef SYS_clock_gettime /* without a vdso(7) */
+    ALLOW(SYS_clock_gettime),
+#endif
 #ifdef SYS_clock_gettime64
     ALLOW(SYS_clock_gettime64),
 #endif
@@ -858,19 +854,19 @@ static const struct sock_filter sandbox_filter[] = {
     RETURN(KILL_PROCESS),
 };
 
-/* For good. False, with errno, where that cannot be had. */
+/* Irreversible. False, with errno, on failure. */
 static bool sandbox_enter(void)
 {
     const struct sock_fprog program = {
         .len = sizeof sandbox_filter / sizeof sandbox_filter[0],
-        .filter = (struct sock_filter *)sandbox_filter, /* which is read only */
+        .filter = (struct sock_filter *)sandbox_filter, /* which is only read */
     };
 
     if (ARCHITECTURE == 0) {
         errno = ENOSYS;
         return false;
     }
-    /* seccomp(2) by number: no libc has a wrapper. */
+    /* seccomp(2) has no wrapper. */
     return prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) == 0 &&
            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
@@ -879,19 +875,19 @@ static bool sandbox_enter(void)
  * ---- Connection: from the first byte to the FIN -------------------------------------
  *
  * On standard input and output: a TCP socket, a socketpair, pipes, files, a terminal.
- * Others may share them, so their O_NONBLOCK stays as it is: a read comes after ppoll(2),
- * and a write asks for no more than what is taken at once.
+ * Others may share them, so we leave O_NONBLOCK alone: a read comes after ppoll(2), and a
+ * write asks for no more than fits at once.
  */
 
 struct connection {
     struct protocol protocol;
     time_t told; /* the second that protocol.time_reply tells */
     int64_t started;
-    const char *ending; /* as its record tells it: quit, eof, idle ...; NULL before */
-    int status;         /* of our exit */
+    const char *ending; /* as logged: quit, eof, idle ...; NULL before */
+    int status;         /* exit status */
     int signals;        /* signalfd(2); -1 once a signal has come */
     int64_t limit;      /* without a byte read or written, nanoseconds or FOREVER */
-    int64_t deadline;   /* after a signal: when all must be over, else FOREVER */
+    int64_t deadline;   /* after a signal: when to be done, else FOREVER */
     unsigned long long received; /* bytes, without what is drained */
     unsigned long long sent;
     struct output output;
@@ -907,7 +903,7 @@ static void connection_fault(struct connection *c, const char *call)
     c->ending = "fault";
 }
 
-/* A read or write failed: the rest of errno tells of the peer or the network, tcp(7). */
+/* A read or write failed. Any other errno is the peer's or the network's doing. */
 static void connection_broken(struct connection *c, const char *call)
 {
     if (errno == EBADF || errno == EFAULT || errno == EINVAL || errno == EISDIR ||
@@ -919,16 +915,16 @@ static void connection_broken(struct connection *c, const char *call)
 }
 
 /*
- * Before the sandbox: all that is opened is opened here. Options that the connection does
- * not know are not needed there, so whether they are taken does not matter.
+ * Before the sandbox. A socket option that fails does no harm: a connection without it
+ * does not need it.
  */
 static void connection_init(struct connection *c, const sigset_t *caught, bool utc)
 {
     const int on = 1, receive = RECEIVE_SIZE, unsent = UNSENT_SIZE;
 
-    /* An urgent byte is a byte like others, RFC 6093. */
+    /* Urgent bytes are ordinary ones, RFC 6093. */
     setsockopt(STDIN_FILENO, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
-    /* The kernel holds little for a peer that does not read, or sends more and more. */
+    /* Bound the kernel's memory for a peer that floods us, or does not read. */
     setsockopt(STDIN_FILENO, SOL_SOCKET, SO_RCVBUF, &receive, sizeof receive);
     setsockopt(STDOUT_FILENO, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     /* A reply does not wait for the peer to acknowledge the one before. */
@@ -952,7 +948,10 @@ static void connection_confine(struct connection *c, enum sandbox when)
         log_record(UNSANDBOXED, "\nreason=%s", strerror(errno));
 }
 
-/* Wait until fd is ready for events, for patience nanoseconds at most, or a signal. */
+/*
+ * Wait for events on fd (none if it is -1) or a signal, at most patience nanoseconds. The
+ * first signal sets c->deadline, which bounds this and every later wait.
+ */
 static enum wake connection_wait(struct connection *c, int fd, short events,
                                  int64_t patience)
 {
@@ -963,7 +962,7 @@ static enum wake connection_wait(struct connection *c, int fd, short events,
     for (;;) {
         struct pollfd polled[] = {{.fd = fd, .events = events},
                                   {.fd = c->signals, .events = POLLIN}};
-        int64_t left = end > monotonic_now() ? end - monotonic_now() : 0;
+        int64_t now = monotonic_now(), left = end > now ? end - now : 0;
         int64_t span[] = {left / SECOND, left % SECOND};
         long ready = syscall(PPOLL, polled, 2L, span, NULL, 0L);
 
@@ -985,7 +984,7 @@ static enum wake connection_wait(struct connection *c, int fd, short events,
 
 /*
  * Send all replies queued so far, or set how the connection ends. A socket takes what it
- * can; what is none has to be asked first, and then takes PIPE_BUF bytes, pipe(7).
+ * can; anything else is polled first, and then takes PIPE_BUF bytes, pipe(7).
  */
 static void connection_flush(struct connection *c)
 {
@@ -996,12 +995,12 @@ static void connection_flush(struct connection *c)
         ssize_t n = socket_send(STDOUT_FILENO, bytes, left, MSG_DONTWAIT);
 
         if (n < 0 && (errno == EAGAIN || errno == ENOTSOCK)) {
-            bool socket = errno == EAGAIN;
+            bool is_socket = errno == EAGAIN;
             enum wake wake = connection_wait(c, STDOUT_FILENO, POLLOUT, c->limit);
-            /* After a signal, what is due still goes out until the deadline. */
+            /* After a signal, pending output still goes out until the deadline. */
             if (wake == TIMED_OUT)
                 c->ending = c->deadline == FOREVER ? "stalled" : "terminated";
-            if (wake != READY || socket)
+            if (wake != READY || is_socket)
                 continue;
             n = write(STDOUT_FILENO, bytes, left < PIPE_BUF ? left : PIPE_BUF);
         }
@@ -1016,21 +1015,22 @@ static void connection_flush(struct connection *c)
         c->ending = "quit";
 }
 
-/* Answer one read's worth of requests; those after QUIT, or a signal, get no reply. */
+/* Answer one read's worth of requests, but none after QUIT. */
 static void connection_batch(struct connection *c, size_t length)
 {
-    size_t taken = 0;
-    while (taken < length && !c->ending) {
-        /* Anew: to flush may have taken long. */
+    size_t done = 0;
+    while (done < length && !c->ending) {
+        /* Again: the flush may have been slow. */
         c->told = clock_read(c->told, c->protocol.time_reply);
-        taken +=
-            protocol_feed(&c->protocol, &c->output, c->input + taken, length - taken);
+        done += protocol_feed(&c->protocol, &c->output, c->input + done, length - done);
         connection_flush(c);
-        /* A transcript may be slow, too. */
-        if (c->protocol.handled && connection_wait(c, -1, 0, 0) == SIGNALLED)
+        /* So may be the transcript: look for a signal. */
+        if (c->protocol.handled)
+            connection_wait(c, -1, 0, 0);
+        if (c->deadline != FOREVER)
             break;
     }
-    c->received += taken;
+    c->received += done;
 }
 
 static void connection_tail(struct connection *c, bool ended)
@@ -1054,23 +1054,19 @@ static void connection_read(struct connection *c)
     }
 }
 
-/*
- * Hold the conversation; c->ending then says how it ended. A signal ends it once TIME or
- * QUIT, if that is all of the input, has been handled.
- */
+/* Hold the conversation. A signal ends it, after a tail of TIME or QUIT. */
 static void connection_serve(struct connection *c)
 {
     while (!c->ending && c->deadline == FOREVER) {
-        int64_t patience = protocol_patience(&c->protocol);
-        bool tail = patience != FOREVER;
+        int64_t due = protocol_patience(&c->protocol);
+        bool tail = due != FOREVER;
 
-        enum wake wake =
-            connection_wait(c, STDIN_FILENO, POLLIN, tail ? patience : c->limit);
+        enum wake wake = connection_wait(c, STDIN_FILENO, POLLIN, tail ? due : c->limit);
         if (wake == READY)
             connection_read(c);
         else if (wake == TIMED_OUT && !tail)
             c->ending = "idle";
-        else if (wake == TIMED_OUT || (wake == SIGNALLED && patience == 0))
+        else if (wake == TIMED_OUT || (wake == SIGNALLED && due == 0))
             connection_tail(c, false);
     }
     if (!c->ending)
@@ -1078,8 +1074,8 @@ static void connection_serve(struct connection *c)
 }
 
 /*
- * Before the conversation: read the header, which may change the peer, or refuse the
- * connection. Byte by byte, so as not to read anything that follows.
+ * Before the conversation: read the proxy's header, which names the peer, or refuse the
+ * connection. Byte by byte, so as not to read what follows.
  */
 static void connection_header(struct connection *c)
 {
@@ -1105,9 +1101,9 @@ static void connection_header(struct connection *c)
 }
 
 /*
- * Send our FIN, then drain the peer's input until its FIN: to close a socket with unread
+ * Send our FIN, then drain the peer's input until its FIN: closing a socket with unread
  * input sends RST (RFC 2525, 2.17), and that would destroy replies in flight. A peer that
- * goes on sending is left at the limit, too; of its input we read no more than a part.
+ * keeps sending is cut off at the time limit; past DRAIN_BYTES we only wait for that.
  */
 static void connection_close(struct connection *c)
 {
@@ -1159,19 +1155,19 @@ struct options {
 static const char usage[] =
     "usage: timesvc [-hpquvV] [-l auto|journal|syslog|stderr] [-s auto|required|off]\n"
     "               [-t seconds]\n"
-    "Tell the time on standard input and output, to one peer of a supervisor's.\n"
+    "Tell the time on one connection, standard input and output, for a supervisor.\n"
     "\n"
     "  -l, --log=WHERE       log to the journal, syslog or stderr (auto: what is there)\n"
     "  -p, --proxy           expect a header of the PROXY protocol, version 1, first\n"
     "  -q, --quiet           log faults only\n"
-    "  -s, --sandbox=WHEN    confine itself: required, or off (auto: if possible)\n"
-    "  -t, --timeout=SECONDS close after so long without a byte (3600; 0 = never)\n"
+    "  -s, --sandbox=WHEN    be confined: auto (if possible), required or off\n"
+    "  -t, --timeout=SECONDS close when idle for so long (3600; 0 = never)\n"
     "  -u, --utc             tell UTC, not local time\n"
     "  -v, --verbose         log every request and reply\n"
     "  -h, --help            print this and exit\n"
     "  -V, --version         print the version and exit\n";
 
-/* For whoever asked on a terminal or through a pipe: to a peer it is bad usage. */
+/* Print and exit, unless standard output is a socket: that is bad usage. */
 static bool options_print(const char *text)
 {
     if (socket_option(STDOUT_FILENO, SO_TYPE) >= 0)
@@ -1179,7 +1175,7 @@ static bool options_print(const char *text)
     _exit(fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_OSERR);
 }
 
-/* One of some words, the last of which is NULL; its index becomes the choice. */
+/* Set *choice to the index of the text among words, the last of which is NULL. */
 static bool options_choose(const char *text, const char *const *words, int *choice)
 {
     for (int i = 0; words[i]; i++) {
@@ -1201,14 +1197,14 @@ static bool options_take(struct options *o, int option)
     switch (option) {
     case 'h': return options_print(usage);
     case 'l': return options_choose(optarg, logs, &o->log);
-    case 'p': return o->proxy = true;
+    case 'p': o->proxy = true; return true;
     case 'q': o->level = LOG_ERR; return true;
     case 's': return options_choose(optarg, sandboxes, &o->sandbox);
     case 't':
         seconds = number(optarg, 10, INT32_MAX);
         o->limit = seconds == 0 ? FOREVER : seconds * SECOND;
         return seconds >= 0;
-    case 'u': return o->utc = true;
+    case 'u': o->utc = true; return true;
     case 'v': o->level = LOG_INFO; return true;
     case 'V': return options_print("timesvc " TIMESVC_VERSION "\n");
     default: return false;
@@ -1216,7 +1212,7 @@ static bool options_take(struct options *o, int option)
 }
 
 /*
- * Read the command line. Returns NULL, or the word that is wrong. A line of inetd.conf(5)
+ * Read the command line. Returns NULL, or the offending word. A line of inetd.conf(5)
  * may lack argv[0], so that the first option stands in its place.
  */
 static const char *options_read(struct options *o, int argc, char **argv)
@@ -1257,9 +1253,9 @@ static const char *options_read(struct options *o, int argc, char **argv)
  */
 
 /*
- * Block every signal; those that end us become readable input, seen wherever we wait and
- * nowhere else. A blocked signal is kept even if our parent ignored it, and what a signal
- * would kill us for (SIGPIPE, SIGXFSZ) is an error of the call.
+ * Block every signal; those that end us are seen by signalfd(2) wherever we wait. A
+ * blocked signal is kept even if our parent ignored it, and what would have raised
+ * SIGPIPE or SIGXFSZ just fails.
  */
 static void signals_block(sigset_t *caught)
 {
@@ -1276,7 +1272,7 @@ static void signals_block(sigset_t *caught)
 
 int main(int argc, char **argv)
 {
-    static struct connection c; /* static: a page costs nothing until touched */
+    static struct connection c; /* static: untouched pages cost nothing */
     struct options options;
     sigset_t caught;
 
@@ -1300,5 +1296,5 @@ int main(int argc, char **argv)
     connection_serve(&c);
     connection_close(&c);
     connection_record(&c);
-    _exit(c.status); /* the sandbox might kill what exit(3) calls */
+    _exit(c.status); /* exit(3) may call what the sandbox forbids */
 }

@@ -176,6 +176,7 @@ replies() {
     assert_output --partial ' end=terminated '
 }
 
+# bats test_tags=bare
 @test "no other signal does anything" {
     local name signals=()
     for name in USR1 USR2 ALRM PIPE CHLD URG WINCH TSTP TTIN TTOU IO PROF VTALRM XCPU XFSZ SYS TRAP; do

@@ -1,11 +1,13 @@
 /*
- * What timesvc replies to TIME in the zone TZ, now and then: reads times as date(1) has
- * them, @SECONDS, and prints TZ and the reply at each.
+ * What timesvc replies to TIME in other zones, now and then: reads names of zones, and
+ * prints for each, and for each argument, a number of seconds since 1970, the name and
+ * the reply.
  */
 #define _GNU_SOURCE
 #define _TIME_BITS        64
 #define _FILE_OFFSET_BITS 64
 
+#include <sys/wait.h>
 #include <time.h>
 
 static int clock_told(clockid_t clock, struct timespec *now);
@@ -24,15 +26,32 @@ static int clock_told(clockid_t clock, struct timespec *now)
     return 0;
 }
 
-int main(void)
+static void print_replies(const char *zone, char **seconds)
 {
-    char line[32], reply[] = TIME_REPLY;
+    char reply[] = TIME_REPLY;
 
+    setenv("TZ", zone, 1);
     clock_init(false);
-    while (fgets(line, sizeof line, stdin)) {
-        told = strtoll(line + 1, NULL, 10);
+    for (; *seconds; seconds++) {
+        told = strtoll(*seconds, NULL, 10);
         clock_read(0, reply);
-        printf("%s %.*s\n", getenv("TZ"), (int)strcspn(reply, TERMINATOR), reply);
+        printf("%s %.*s\n", zone, (int)strcspn(reply, TERMINATOR), reply);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char zone[256];
+
+    while (argc > 0 && fgets(zone, sizeof zone, stdin)) {
+        zone[strcspn(zone, "\n")] = '\0';
+        fflush(stdout);
+        if (fork() == 0) { /* a zone is loaded once in a process */
+            print_replies(zone, argv + 1);
+            fflush(stdout);
+            _exit(0);
+        }
+        wait(NULL);
     }
     return 0;
 }
