@@ -155,7 +155,7 @@ fuzz: $(foreach what,fuzz fuzz_proxy,tests/verify/$(what)-libfuzzer tests/verify
 	@tests/verify/fuzz $(FUZZ_SECONDS)
 
 # The same tests with programs that watch themselves.
-coverage sanitizers valgrind:
+coverage sanitizers valgrind: $(PROGRAMS:timesvc%=tests/verify/zones%)
 	@tests/verify/instrumented $@
 
 MUTANTS ?= 300
