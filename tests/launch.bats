@@ -233,7 +233,8 @@ every_zone() {
     [[ $TIMESVC != *static* ]] || program+=-static
     every_zone >"$BATS_TEST_TMPDIR/zones"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/zones")" -gt 500 ]
-    sed 's/^/@/' <<<"$seconds" >"$BATS_TEST_TMPDIR/seconds"
+    # shellcheck disable=SC2086 # each is an argument
+    printf '@%s\n' $seconds >"$BATS_TEST_TMPDIR/seconds"
     while read -r zone; do
         TZ=$zone date -f "$BATS_TEST_TMPDIR/seconds" +"$zone JAM %T"
     done <"$BATS_TEST_TMPDIR/zones" >"$BATS_TEST_TMPDIR/date"
