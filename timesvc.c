@@ -695,27 +695,27 @@ static bool peer_from_environment(struct peer *peer, const char *const names[2])
 static void peer_find(struct peer *peer)
 {
     static const char *const names[][2] = {
+        {"REMOTE_HOST", "REMOTE_PORT"},           /* stunnel */
         {"REMOTE_ADDR", "REMOTE_PORT"},           /* systemd */
         {"TCPREMOTEIP", "TCPREMOTEPORT"},         /* tcpserver, tcpsvd, s6-tcpserver */
         {"SOCAT_PEERADDR", "SOCAT_PEERPORT"},     /* socat */
         {"NCAT_REMOTE_ADDR", "NCAT_REMOTE_PORT"}, /* ncat */
-        {"REMOTE_HOST", "REMOTE_PORT"},           /* stunnel */
     };
-    const size_t count = sizeof names / sizeof names[0];
     union address a = {.any.sa_family = AF_UNSPEC};
     socklen_t size = sizeof a;
-    bool gone = getpeername(STDIN_FILENO, &a.any, &size) < 0 && errno == ENOTCONN;
+    /* ENOTCONN: the peer was gone before we started. */
+    bool sock = getpeername(STDIN_FILENO, &a.any, &size) == 0 || errno == ENOTCONN;
 
     if (peer_from_address(peer, &a)) {
         /* stunnel's exec= connects from this host itself. */
         if (strncmp(peer->address, "127.", 4) == 0 && getenv("REMOTE_PORT"))
-            peer_from_environment(peer, names[count - 1]);
+            peer_from_environment(peer, names[0]);
         return;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (peer_from_environment(peer, names[i]))
             return;
-    const char *kind = a.any.sa_family == AF_UNIX ? "unix" : gone ? "unknown" : "local";
+    const char *kind = a.any.sa_family == AF_UNIX ? "unix" : sock ? "unknown" : "local";
     memcpy(peer->address, kind, strlen(kind) + 1);
 }
 
