@@ -69,10 +69,12 @@ tests/verify/judge-%: CF_PROTECTION =
 tests/verify/judge-%: tests/verify/judge.c timesvc.c Makefile
 	$*-gcc $(C_FLAGS) $< -o $@ -static $(LD_FLAGS)
 
+# Which version of its plugins qemu takes depends on its own.
 tests/verify/calls.so: tests/verify/calls.c Makefile
-	$(CC) $(VERIFY_FLAGS) -O2 -fPIC -shared $< -o $@
+	$(CC) $(VERIFY_FLAGS) -O2 -fPIC -shared $< -o $@ \
+	    -DPLUGIN_VERSION=$(shell qemu-aarch64 --version 2>/dev/null | awk 'NR == 1 { print $$3 < 9 ? 1 : 2 }')
 
-# For the tests: read(2), write(2) and send(2) that do no more than $$SHORT bytes.
+# For the tests: read(2), write(2) and sendto(2) that do no more than $$SHORT bytes.
 tests/verify/short.so: tests/verify/short.c Makefile
 	$(CC) $(VERIFY_FLAGS) -O2 -fPIC -shared $< -o $@
 

@@ -77,28 +77,42 @@ tells() {
     launch 'send:TIME' 'expect:JAM %T' half-close eof --
 }
 
+# beside_listen_fds PID COUNT: start the program with these LISTEN_FDS, and a descriptor 3 that
+# is a connection, but one whose peer is gone. PID may tell of the program's own number, by %d.
+beside_listen_fds() {
+    START=(python3 -c 'import os, socket, sys
+ours, theirs = socket.socketpair()
+ours.close()
+os.dup2(theirs.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=sys.argv[1].replace("%d", str(os.getpid())), LISTEN_FDS=sys.argv[2])
+os.execv(sys.argv[3], sys.argv[3:])' "$@")
+}
+
 @test "LISTEN_FDS that are another process's, or no numbers, are not taken" {
     local pid count
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    for pid in 1 '$$x' 'x$$' '-$$' '' 99999999999999999999; do
-        START=(sh -c "LISTEN_PID=$pid LISTEN_FDS=1 exec \"\$@\" 3</dev/null" sh)
+    for pid in 1 %dx x%d -%d '' 99999999999999999999; do
+        beside_listen_fds "$pid" 1
         launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
     done
     for count in 1x x -1 '' 99999999999999999999; do
-        START=(sh -c "LISTEN_PID=\$\$ LISTEN_FDS=$count exec \"\$@\" 3</dev/null" sh)
+        beside_listen_fds %d "$count"
         launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
     done
+    beside_listen_fds %d 1
+    launch eof --
 }
 
-@test "of several descriptors in LISTEN_FDS the connection is taken" {
-    # As with systemd's OpenFile=: a file, an unconnected and a listening socket, the connection.
+@test "of several descriptors in LISTEN_FDS the first connection is taken" {
+    # As with systemd's OpenFile=: a file, two other sockets, the connection, and another one.
     cat >"$BATS_TEST_TMPDIR/pass.py" <<'END'
 import os, socket, sys
 connection = os.dup(0)
 listener = socket.create_server(('127.0.0.1', 0))
 datagrams = socket.socket(type=socket.SOCK_DGRAM)
 null = os.open('/dev/null', os.O_RDWR)
-passed = [null, datagrams.fileno(), listener.fileno(), connection]
+another, _ = socket.socketpair()
+passed = [null, datagrams.fileno(), listener.fileno(), connection, another.fileno()]
 for fd in passed:
     os.dup2(fd, fd + 20)
 for number, fd in enumerate(passed):

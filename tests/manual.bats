@@ -93,7 +93,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
     names=$(section ENVIRONMENT | grep -E '^\.(It )?Ev' | grep -oE '\b[A-Z_]{2,}\b')
     [ -n "$names" ]
     for name in $names; do
-        grep -qaF "$name" "$TREE/timesvc-static" || fail "$name"
+        grep -qaF "$name" "$TREE/timesvc" "$TREE/timesvc-static" || fail "$name"
     done
 }
 

@@ -124,17 +124,6 @@ END
     done
 }
 
-@test "on an architecture that the sandbox does not know, the log says so" {
-    sed 's/^#define ARCHITECTURE .*/#define ARCHITECTURE 0/' "$TREE/timesvc.c" >"$BATS_TEST_TMPDIR/unknown.c"
-    gcc -o "$BATS_TEST_TMPDIR/unknown" "$BATS_TEST_TMPDIR/unknown.c"
-    TIMESVC=$BATS_TEST_TMPDIR/unknown
-    launch 'send:QUIT\n' eof --
-    assert_line --regexp ': unsandboxed .* reason=Function not implemented$'
-    assert_line --partial ' end=quit '
-    launch --status 71 'send:QUIT\n' eof -- --sandbox=required
-    assert_output --partial ' reason=seccomp: Function not implemented'
-}
-
 @test "a 32-bit program serves in its sandbox" {
     [ "$(uname -m)" = x86_64 ] || skip "needs a processor that runs i386 programs"
     TIMESVC=$TESTS/verify/timesvc-i686-linux-gnu

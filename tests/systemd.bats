@@ -97,7 +97,7 @@ journal_has() {
     "$TESTS/peer.py" connect "$ADDRESS" 'send:FOO\r\n\r\nTIME\r\n' \
         'expect:Invalid request\r\nInvalid request\r\nJAM %T\r\n' half-close eof
     retry journal_has ' TIMESVC_INVALID=2 '
-    assert_output --regexp '^6 c105066b50794c4f818e0a165c558908 ended peer=10\.45\.0\.1 .* TIMESVC_END=eof TIMESVC_INVALID=2 TIMESVC_PEER=10\.45\.0\.1 TIMESVC_PORT=[0-9]+ TIMESVC_RECEIVED=13 TIMESVC_REQUESTS=3 TIMESVC_SECONDS=[0-9.]+ TIMESVC_SENT=48$'
+    assert_output --regexp '^5 c105066b50794c4f818e0a165c558908 ended peer=10\.45\.0\.1 .* TIMESVC_END=eof TIMESVC_INVALID=2 TIMESVC_PEER=10\.45\.0\.1 TIMESVC_PORT=[0-9]+ TIMESVC_RECEIVED=13 TIMESVC_REQUESTS=3 TIMESVC_SECONDS=[0-9.]+ TIMESVC_SENT=48$'
     "$TESTS/peer.py" connect "[$HOST6]:45000" 'send:QUIT\r\n' eof
     retry journal_has ' TIMESVC_PEER=fd45::1 '
 }
@@ -216,7 +216,7 @@ attempts() {
         printf "[Service]\nExecStart=/usr/local/sbin/timesvc\nStandardInput=socket\n" >mistaken.service
         systemctl daemon-reload; systemctl start mistaken.socket'
     nc -z "$HOST" 45001
-    retry journal_has 'fault reason=standard input is a listening socket: set Accept=yes (systemd)'
+    retry journal_has 'fault reason=standard input is not a connection: set ListenStream= and Accept=yes (systemd)'
     assert_output --regexp '^3 '
     retry grep -q 'status=78' <(messages_about mistaken.service)
     inside systemctl stop mistaken.socket

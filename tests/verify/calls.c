@@ -9,6 +9,10 @@
  */
 #define _GNU_SOURCE /* strdup(3) */
 
+#ifndef PLUGIN_VERSION
+#define PLUGIN_VERSION 1 /* that of qemu 7 and 8 */
+#endif
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +26,7 @@ extern int qemu_plugin_version;
 extern int qemu_plugin_install(uint64_t id, const void *info, int count,
                                const char *const *options);
 
-int qemu_plugin_version = 1;
+int qemu_plugin_version = PLUGIN_VERSION;
 
 static const char *file;
 
