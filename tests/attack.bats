@@ -88,7 +88,7 @@ attack() {
 }
 
 @test "a client that never reads is left after the time limit" {
-    attack 12 deaf:1000000 run:serve_others run:are_lean 'run:retry recorded 12 stalled' within:9
+    attack 12 deaf:1000000 run:serve_others run:are_lean 'run:retry recorded 12 stalled' within:12
 }
 
 @test "100 MB without a terminator are one request" {
@@ -145,7 +145,7 @@ vanish() {
     else
         ip address add 10.46.0.16/32 dev lo
         NETWORK=10.46.0 attack 16 'send:TIME\r\n' 'expect:JAM %T\r\n' 'run:vanish 10.46.0.16/32' \
-            run:serve_others 'run:NETWORK=10.46.0 retry recorded 16 idle' within:9
+            run:serve_others 'run:NETWORK=10.46.0 retry recorded 16 idle' within:12
     fi
 }
 
