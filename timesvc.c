@@ -329,13 +329,13 @@ struct peer {
 };
 
 static struct {
-    enum destination to; /* via LOG_SOCKET or standard error */
-    int level;           /* the least urgent that is logged, syslog(3) */
-    bool stderr_is_free; /* open, and not the peer's */
-    bool stuck;          /* it took no record for LOG_PATIENCE */
-    pid_t pid;           /* ours */
-    struct peer peer;    /* once it is known */
-} logger;
+    enum destination to;          /* via LOG_SOCKET or standard error */
+    int level;                    /* the least urgent that is logged, syslog(3) */
+    bool stderr_is_free;          /* open, and not the peer's */
+    bool stuck;                   /* it took no record for LOG_PATIENCE */
+    pid_t pid;                    /* ours */
+    struct peer peer;             /* once it is known */
+} logger = {.level = LOG_NOTICE}; /* in .data: a page less */
 
 /* Make bytes harmless: blanks, backslashes and all but printable ASCII become \xHH. */
 static void escape(char *to, const char *bytes, size_t length)
