@@ -103,7 +103,7 @@ bench/floor: bench/floor.c Makefile
 	    -nostdlib -static -Wl,-e,floor_start,-z,noexecstack
 
 bench/linked: bench/linked.c Makefile
-	$(CC) $(C_FLAGS) $< -o $@ -pie $(LD_FLAGS) -Wl,--no-as-needed -lsystemd
+	$(CC) $(C_FLAGS) $< -o $@ -pie $(LD_FLAGS)
 
 bench/unparsed: bench/unparsed.c Makefile
 	$(CC) $(VERIFY_FLAGS) -O2 $< -o $@

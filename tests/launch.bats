@@ -146,7 +146,7 @@ END
     assert_output --partial 'fault reason=libsystemd.so.0: '
 }
 
-# bats test_tags=bare
+# bats test_tags=bare,preload
 @test "nothing of a preloaded library runs after the conversation" {
     [[ $TIMESVC != *static* ]] || return 0 # preloads none
     echo '#include <fcntl.h>
