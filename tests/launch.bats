@@ -352,8 +352,34 @@ every_zone() {
 
 # bats test_tags=bare
 @test "a background job of a terminal that stops such from writing serves all the same" {
-    run -0 timeout 10 script --quiet --return --command \
-        "stty tostop; set -m; printf TIME | '$TIMESVC' & wait" /dev/null </dev/null
+    cat >"$BATS_TEST_TMPDIR/background.py" <<'END'
+import os, pty, sys, termios
+pid, terminal = pty.fork()
+if pid == 0:
+    modes = termios.tcgetattr(1)
+    modes[3] |= termios.TOSTOP
+    termios.tcsetattr(1, termios.TCSANOW, modes)
+    requests, client = os.pipe()
+    os.write(client, b'TIME\nQUIT\n')
+    job = os.fork()
+    if job == 0:
+        os.setpgid(0, 0)
+        os.dup2(requests, 0)
+        os.execv(sys.argv[1], [sys.argv[1], '-q'])
+    _, status = os.waitpid(job, os.WUNTRACED)
+    if os.WIFSTOPPED(status):
+        os.kill(job, 9)
+    os._exit(os.WIFSTOPPED(status))
+got = b''
+try:
+    while some := os.read(terminal, 4096):
+        got += some
+except OSError:
+    pass
+sys.stdout.buffer.write(got)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+    run -0 timeout 10 python3 "$BATS_TEST_TMPDIR/background.py" "$TIMESVC"
     assert_output --partial 'JAM '
 }
 
