@@ -6,7 +6,7 @@ TIMESVC=${TIMESVC:-$TREE/timesvc}
 
 # retry COMMAND...: until it succeeds, for ten seconds at most.
 retry() {
-    local deadline=$((SECONDS + 10))
+    local deadline=$((SECONDS + 15))
     until "$@"; do
         ((SECONDS < deadline)) || return 1
         sleep 0.02
