@@ -240,6 +240,9 @@ END
 }
 
 @test "a TCP peer is named by the connection, not by the environment" {
+    START=(env REMOTE_HOST=192.0.2.6 REMOTE_ADDR=192.0.2.7)
+    launch half-close eof --
+    assert_output --partial ': ended peer=127.0.0.1 port='
     START=(env REMOTE_ADDR=192.0.2.7 REMOTE_PORT=4711)
     launch half-close eof --
     assert_output --partial ': ended peer=127.0.0.1 port='
@@ -316,6 +319,8 @@ END
     [ -e /proc/net/if_inet6 ] || skip 'this machine has no IPv6'
     launch --over mapped half-close eof --
     assert_output --partial ': ended peer=127.0.0.1 port='
+    # Not by the variables of stunnel, which is on this host and comes from 127.0.0.1.
+    START=(env REMOTE_HOST=192.0.2.6 REMOTE_PORT=4711)
     launch --over tcp6 half-close eof --
     assert_output --partial ': ended peer=::1 port='
 }

@@ -119,6 +119,12 @@ assert_confined() {
         'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
 }
 
+@test "a handler of an ordinary user enters the sandbox, too" {
+    TIMESVC=$PROGRAM
+    [ "$(id -u)" -ne 0 ] || START=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' -- --sandbox=required
+}
+
 @test "with --sandbox=required a kernel without seccomp serves no one, with auto it does and says so" {
     TIMESVC=$PROGRAM
     START=(strace -D -qq -o /dev/null -e inject=seccomp:error=ENOSYS)
