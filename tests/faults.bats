@@ -48,6 +48,13 @@ unnoticed() {
     unnoticed read EINTR EAGAIN
     unnoticed sendto EINTR EAGAIN
     unnoticed ppoll EINTR
+    local error
+    for error in EINTR EAGAIN; do
+        failing read "$error" 1
+        launch 'send:PROXY UNKNOWN\r\nQUIT\r\n' eof -- --proxy --sandbox=off
+        assert_output --partial ' end=quit '
+        assert_injected
+    done
 }
 
 @test "a wait that is interrupted goes on for what is left of it, be that nothing" {

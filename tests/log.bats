@@ -216,7 +216,7 @@ END
 
 @test "a peer through a socketpair or pipe is named by its supervisor, else by what it is" {
     local names
-    for names in REMOTE_ADDR/REMOTE_PORT TCPREMOTEIP/TCPREMOTEPORT \
+    for names in REMOTE_HOST/REMOTE_PORT REMOTE_ADDR/REMOTE_PORT TCPREMOTEIP/TCPREMOTEPORT \
         SOCAT_PEERADDR/SOCAT_PEERPORT NCAT_REMOTE_ADDR/NCAT_REMOTE_PORT; do
         START=(env "${names%/*}=192.0.2.7" "${names#*/}=4711")
         launch --over pipes half-close --
