@@ -162,7 +162,7 @@ coverage sanitizers valgrind: $(PROGRAMS:timesvc%=tests/verify/zones%)
 
 MUTANTS ?= 300
 SEED    ?= 1
-mutants: all
+mutants: all tests/verify/zones-static tests/verify/timesvc-static-forbidden
 	@tests/verify/mutants --count $(MUTANTS) --seed $(SEED)
 
 # The results are kept in bench/.

@@ -241,6 +241,7 @@ every_zone() {
     find -L /usr/share/zoneinfo -type f -printf '%P\n' | grep -vE '\.|^right/|^leap|^tzdata|^posixrules$'
 }
 
+# bats test_tags=build
 @test "the time is date's, for each zone that has a name, over the year to come" {
     local seconds program=$TESTS/verify/zones zone
     seconds=$(seq "$(date +%s)" 604800 "$(date +%s --date='next year')")

@@ -20,6 +20,7 @@ setup() {
     esac
 }
 
+# bats test_tags=build
 @test "a handler on a pipe or socket that opens, connects, starts or signals anything dies" {
     local act OVER
     for OVER in pipes tcp; do
@@ -29,6 +30,7 @@ setup() {
     done
 }
 
+# bats test_tags=build
 @test "a handler that reads, writes, sends or shuts down what is not its to dies" {
     # The client is 0 and 1; 2 is standard error, 3 the log. Named are the first, the second and the
     # sixth argument: of sendto, that is the length of an address.
@@ -42,6 +44,7 @@ setup() {
     done
 }
 
+# bats test_tags=build
 @test "what is no act is answered, without the sandbox each act is survived" {
     launch 'send:nothing\n' 'expect:Invalid request\r\n' --
     local act
@@ -50,6 +53,7 @@ setup() {
     done
 }
 
+# bats test_tags=build
 @test "system calls of the other ABIs of an x86-64 kernel are as forbidden" {
     [ "$(uname -m)" = x86_64 ] || return 0 # elsewhere there is but one
     dies_by_sigsys foreign
@@ -57,6 +61,7 @@ setup() {
     dies_by_sigsys "number $((0x40000000 + 39))"
 }
 
+# bats test_tags=build
 @test "every other system call is forbidden" {
     [ "$(uname -m)" = x86_64 ] || return 0 # the numbers are x86-64's
     # rt_sigprocmask rt_sigreturn setitimer clock_gettime exit_group ppoll. The others that it needs
