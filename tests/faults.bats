@@ -101,6 +101,9 @@ at_start() {
     at_start 71 ' reason=read: ' read EBADF EFAULT EINVAL ENOMEM
     at_start 71 ' reason=write: ' sendto EBADF EFAULT EINVAL ENOMEM ENOBUFS
     at_start 71 ' reason=ppoll: ' ppoll EFAULT EINVAL ENOMEM
+    failing ppoll ENOMEM 1+ # also if it stays so
+    launch --status 71 "${HURRY[@]}" -- --sandbox=off
+    assert_output --partial ' reason=ppoll: '
     at_start 71 ' reason=signalfd: ' signalfd4 EINVAL EMFILE ENFILE ENODEV ENOMEM
 }
 

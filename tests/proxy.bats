@@ -157,6 +157,11 @@ named() {
     done
 }
 
+@test "a port 0 in the header is a port that the proxy does not know" {
+    launch 'send:PROXY TCP4 192.0.2.7 198.51.100.1 0 0\r\n' half-close eof -- --proxy
+    assert_output --partial ': ended peer=192.0.2.7 end=eof '
+}
+
 @test "nothing of a header that is malformed reaches the log" {
     refused 'send:PROXY TCP4 1.2.3.4\nforged 1.2.3.4 1 1\r\n'
     refute_output --partial forged
