@@ -36,6 +36,7 @@ load helpers
     assert_output --partial ' end=quit '
 }
 
+# bats test_tags=long
 @test "a client that keeps sending after QUIT is left after two seconds" {
     launch 'send:QUIT\r\n' eof trickle:9 after:1.8 within:3 --
     launch 'send:QUIT\r\n' eof 'send:x*65536' exits after:1.8 within:3 --
@@ -46,6 +47,7 @@ replies() {
     printf 'JAM %%T\\r\\n%.0s' $(seq "$1")
 }
 
+# bats test_tags=long
 @test "replies are not lost to more than 64 KiB after QUIT, if read within two seconds" {
     launch 'send:TIME\r\n*1000' 'send:QUIT\r\n' 'send:x*200000' pause:1 "expect:$(replies 1000)" --
     launch 'send:TIME\r\n*5000' 'send:QUIT\r\n' 'send:x*100000' pause:0.5 "expect:$(replies 2000)" \
@@ -76,11 +78,13 @@ replies() {
     assert_output --partial ' end=stalled '
 }
 
+# bats test_tags=long
 @test "a client that reads slowly, but all along, is not closed by the time limit" {
     launch sip:80000*13 reset -- -t 10
     refute_output --partial ' end=stalled '
 }
 
+# bats test_tags=long
 @test "a client that reads more slowly yet is not closed by a short time limit" {
     launch sip:27000*12 reset -- -t 5
     refute_output --partial ' end=stalled '
@@ -159,6 +163,7 @@ replies() {
 
 # --- Signals
 
+# bats test_tags=long
 @test "SIGTERM, SIGINT, SIGHUP and SIGQUIT end the conversation within a second" {
     local name
     for name in TERM INT HUP QUIT; do
@@ -176,7 +181,7 @@ replies() {
     assert_output --partial ' end=terminated '
 }
 
-# bats test_tags=bare
+# bats test_tags=bare,long
 @test "no other signal does anything" {
     local name signals=()
     for name in USR1 USR2 ALRM PIPE CHLD URG WINCH TSTP TTIN TTOU IO PROF VTALRM XCPU XFSZ SYS TRAP; do

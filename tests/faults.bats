@@ -44,6 +44,7 @@ unnoticed() {
     done
 }
 
+# bats test_tags=long
 @test "a call that is interrupted, or to be tried again, changes nothing" {
     unnoticed read EINTR EAGAIN
     unnoticed sendto EINTR EAGAIN
@@ -92,11 +93,13 @@ at_start() {
     done
 }
 
+# bats test_tags=long
 @test "an error that the network reports ends the conversation, and is no fault" {
     ends 0 ' end=(reset|quit) ' read ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ECONNREFUSED EPIPE
     at_start 0 ' end=reset ' sendto ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH EPIPE ENOTCONN
 }
 
+# bats test_tags=long
 @test "an error of the system is a fault, with status 71" {
     at_start 71 ' reason=read: ' read EBADF EFAULT EINVAL ENOMEM
     at_start 71 ' reason=write: ' sendto EBADF EFAULT EINVAL ENOMEM ENOBUFS
@@ -107,6 +110,7 @@ at_start() {
     at_start 71 ' reason=signalfd: ' signalfd4 EINVAL EMFILE ENFILE ENODEV ENOMEM
 }
 
+# bats test_tags=long
 @test "what only makes the program's start less tidy does not keep it from serving" {
     at_start 0 ' end=quit ' close_range EINVAL EMFILE ENOMEM ENOSYS
     at_start 0 ' end=quit ' getsockopt EBADF EFAULT EINVAL ENOPROTOOPT ENOTSOCK
@@ -117,6 +121,7 @@ at_start() {
     at_start 0 ' end=quit ' shutdown EBADF EINVAL ENOTCONN ENOTSOCK
 }
 
+# bats test_tags=long
 @test "a log that fails changes neither the conversation nor the exit status" {
     local error
     for error in EAGAIN EBADF EFBIG EINTR EIO ENOSPC EPIPE; do

@@ -19,6 +19,7 @@ tells() {
 
 # --- Descriptors
 
+# bats test_tags=long
 @test "the conversation goes over a TCP socket, a socketpair and pipes" {
     local over
     for over in tcp unix pipes; do
@@ -41,6 +42,7 @@ tells() {
     assert_output --partial 'ended peer=local end=quit requests=2'
 }
 
+# bats test_tags=long
 @test "an inherited O_NONBLOCK changes nothing" {
     local over
     for over in tcp unix pipes; do
@@ -89,6 +91,7 @@ os.environ.update(LISTEN_PID=sys.argv[1].replace("%d", str(os.getpid())), LISTEN
 os.execv(sys.argv[3], sys.argv[3:])' "$@")
 }
 
+# bats test_tags=long
 @test "LISTEN_FDS that are another process's, or no numbers, are not taken" {
     local pid count
     for pid in 1 %dx x%d -%d '' 99999999999999999999; do
@@ -156,13 +159,14 @@ END
     launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
 }
 
-# bats test_tags=bare
+# bats test_tags=bare,long
 @test "a request of 10 MB costs no memory" {
     launch 'send:TIME\r\n' 'expect:JAM %T\r\n' lean:4000 'send:x*10000000' lean:4000 \
         'send:\r\n' 'expect:Invalid request\r\n' lean:4000 'send:QUIT\r\n' eof --
     assert_output --partial ' requests=3 invalid=1 received=10000014 '
 }
 
+# bats test_tags=long
 @test "a million requests in random cuts get a million replies" {
     launch pump:1000000 'send:QUIT' eof --
     assert_output --partial ' end=quit requests=1000001 '
@@ -282,7 +286,7 @@ every_zone() {
     tells UTC --utc
 }
 
-# bats test_tags=bare
+# bats test_tags=bare,long
 @test "argv[0] may be empty" {
     START=(bash -c 'exec -a "" "$@"' bash)
     launch 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof --
@@ -290,7 +294,7 @@ every_zone() {
     launch eof after:1 within:2 -- --timeout=1
 }
 
-# bats test_tags=bare
+# bats test_tags=bare,long
 @test "an option in the place of argv[0] is an option" {
     START=(env TZ=Asia/Jakarta bash -c 'exec -a -u "$@"' bash)
     tells UTC
@@ -302,6 +306,7 @@ every_zone() {
 
 # --- Exit statuses that say who is at fault
 
+# bats test_tags=long
 @test "bad usage ends with 64 and says which word is wrong" {
     local word
     for word in --bogus -x -t1x -t-1 -t --timeout=99999999999 -t99999999999999999999 --log=nowhere --log extra; do
@@ -392,7 +397,7 @@ END
     assert_regex "$stderr" 'fault reason=standard input or output is closed'
 }
 
-# bats test_tags=bare
+# bats test_tags=bare,long
 @test "an error that the network reports is not ours, one of the system is" {
     # strace makes a call fail by putting another in its place, which the sandbox forbids.
     local error

@@ -80,6 +80,7 @@ in_journal() {
     exec {log}>&-
 }
 
+# bats test_tags=long
 @test "a log that is slow does not hold up a signal" {
     # It takes 4 KB each 20 ms: what is logged waits, but no record for a tenth of a second.
     cd "$BATS_TEST_TMPDIR"
@@ -214,6 +215,7 @@ END
 
 # --- Who the peer is
 
+# bats test_tags=long
 @test "a peer through a socketpair or pipe is named by its supervisor, else by what it is" {
     local names
     for names in REMOTE_HOST/REMOTE_PORT REMOTE_ADDR/REMOTE_PORT TCPREMOTEIP/TCPREMOTEPORT \
@@ -248,6 +250,7 @@ END
     assert_output --partial ': ended peer=127.0.0.1 port='
 }
 
+# bats test_tags=long
 @test "an address in the environment is shown like any other" {
     local name shown
     while read -r name shown; do
@@ -263,6 +266,7 @@ fe80::1%lo fe80::1%1
 END
 }
 
+# bats test_tags=long
 @test "what is no address in the environment is no peer" {
     local name
     for name in $'evil\n\e[31m end=quit' '' example.org 1.2.3 '[::1' ::1::1; do
@@ -283,6 +287,7 @@ END
     assert_output --partial ': ended peer=fe80::1%1 port='
 }
 
+# bats test_tags=long
 @test "behind the exec of stunnel the peer is the one that stunnel serves" {
     # On loopback addresses of their own: stunnel's connection is from 127.0.0.1, too.
     cd "$BATS_TEST_TMPDIR"

@@ -28,6 +28,7 @@ named() {
 
 # --- A header
 
+# bats test_tags=long
 @test "the record names the peer that the header names, not the proxy" {
     named 'peer=192.0.2.7 port=56324' "$V4"
     named 'peer=255.255.255.255 port=65535' \
@@ -46,6 +47,7 @@ named() {
     named 'peer=192.0.2.7 port=1' 'PROXY TCP6 ::ffff:192.0.2.7 ::1 1 0\r\n'
 }
 
+# bats test_tags=long
 @test "a proxy that does not know its peer, such as for a health check, is the peer" {
     local rest
     for rest in '' ' ' ' TCP9 none of this counts' ' 192.0.2.7 198.51.100.1 56324 45000'; do
@@ -60,6 +62,7 @@ named() {
     assert_output --partial ': ended peer=192.0.2.7 port=56324 end=quit requests=2 '
 }
 
+# bats test_tags=long
 @test "requests in the header's segment are answered, whole ones and a tail" {
     launch "send:${V4}TIME" 'expect:JAM %T' 'send:\r\n' 'expect:\r\n' "send:$V4" \
         'expect:Invalid request\r\n' 'send:QUIT' eof -- --proxy
@@ -99,6 +102,7 @@ named() {
 
 # --- None
 
+# bats test_tags=long
 @test "a connection without a header is closed, unanswered" {
     refused 'send:TIME\r\n'
     refused 'send:TIME'
@@ -110,6 +114,7 @@ named() {
     launch --stderr peer 'send:TIME\r\n' eof -- --proxy -v
 }
 
+# bats test_tags=long
 @test "a header is no longer than 107 bytes" {
     local filler
     filler=$(printf 'x%.0s' {1..91})
@@ -119,6 +124,7 @@ named() {
     refused "send:PROXY UNKNOWN $filler$filler"
 }
 
+# bats test_tags=long
 @test "a header has all its words, and no other" {
     local header
     for header in 'PROXY' 'PROXY ' 'proxy UNKNOWN' 'PROXY  UNKNOWN' 'PROXYxUNKNOWN' \
@@ -137,6 +143,7 @@ named() {
     malformed 'PROXY TCP4 1.2.3.4 1.2.3.4 1 11\n'
 }
 
+# bats test_tags=long
 @test "the header's addresses are of its family, and well-formed" {
     local address
     for address in 1.2.3 1.2.3.256 1.2.3.4.5 01.2.3.4 0x1.2.3.4 1.2.3.4/8 ::1 example.org ''; do
@@ -149,6 +156,7 @@ named() {
     done
 }
 
+# bats test_tags=long
 @test "the header's ports are decimal, up to 65535, without leading zeros" {
     local port
     for port in 65536 99999 4294967297 01 00 -1 +1 0x1 1a x ''; do
@@ -162,6 +170,7 @@ named() {
     assert_output --partial ': ended peer=192.0.2.7 end=eof '
 }
 
+# bats test_tags=long
 @test "nothing of a header that is malformed reaches the log" {
     refused 'send:PROXY TCP4 1.2.3.4\nforged 1.2.3.4 1 1\r\n'
     refute_output --partial forged
@@ -171,11 +180,13 @@ named() {
     refute_output --partial evil
 }
 
+# bats test_tags=long
 @test "a header that is not whole within five seconds is none" {
     launch 'send:PROXY' quiet:3 'send: TCP4' eof after:1 within:2.5 half-close exits -- --proxy
     assert_output --regexp ' end=refused requests=0 .* seconds=5\.'
 }
 
+# bats test_tags=long
 @test "the wait for a header is bounded by the time limit too, but not endless without one" {
     launch eof after:1 within:2 -- --proxy -t 1
     assert_output --partial ' end=refused '

@@ -98,6 +98,7 @@ assert_confined() {
     assert_output ''
 }
 
+# bats test_tags=long
 @test "a conversation makes the allowed system calls alone, and reads nothing before" {
     TIMESVC=$PROGRAM
     traced 'send:TIME' 'expect:JAM %T' 'send:\r\nFOO\r\nQUI' 'expect:\r\nInvalid request\r\nInvalid request' \
