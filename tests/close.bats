@@ -47,6 +47,15 @@ replies() {
     printf 'JAM %%T\\r\\n%.0s' $(seq "$1")
 }
 
+# bats test_tags=bare
+@test "of what a client keeps sending after QUIT little is read" {
+    START=(strace -D -qq -o "$BATS_TEST_TMPDIR/calls" -e trace=read)
+    launch 'send:QUIT\r\n' deaf:1000000 exits --
+    run awk -F ' = ' '/^read\(0,/ { read += $2 } END { print read }' "$BATS_TEST_TMPDIR/calls"
+    # 64 KiB, and what came together with QUIT.
+    ((output > 65536 && output <= 2 * 65536))
+}
+
 # bats test_tags=long
 @test "replies are not lost to more than 64 KiB after QUIT, if read within two seconds" {
     launch 'send:TIME\r\n*1000' 'send:QUIT\r\n' 'send:x*200000' pause:1 "expect:$(replies 1000)" --
