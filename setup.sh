@@ -2,12 +2,13 @@
 # Install the Debian packages that timesvc is built, run and tested with; nothing is done, and
 # nothing said, where all are there. Works as root or through sudo.
 #
-#     ./setup.sh          to build and run
-#     ./setup.sh package  to build the Debian packages, too
-#     ./setup.sh test     to test, too
-#     ./setup.sh lint     to test, and check the sources
-#     ./setup.sh verify   to test, fuzz, and run under the sanitizers and valgrind
-#     ./setup.sh bench    to test, and measure
+#     ./setup.sh            to build and run
+#     ./setup.sh package    ... and build the Debian packages
+#     ./setup.sh test       ... and run make test
+#     ./setup.sh test-all   ... and run make test-all
+#     ./setup.sh lint       ... and check the sources
+#     ./setup.sh verify     ... and fuzz, measure coverage, run under sanitizers and valgrind
+#     ./setup.sh bench      ... and measure
 set -eu
 cd "$(dirname "$0")"
 
@@ -16,18 +17,16 @@ packages='
 build   gcc libc6-dev make libsystemd-dev musl-tools
 run     systemd netcat-openbsd
 package git build-essential debhelper pkgconf systemd
-test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace tshark
-test    ucspi-tcp ipsvd tcputils s6 socat ncat
-test    netcat-traditional busybox inetutils-telnet stunnel4 openssl
-test    mmdebstrap systemd-container mandoc
-test    nftables podman
-test    lintian blhc
-test    gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
-test    gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
-test    libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross qemu-user faketime
+test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace
+test    ucspi-tcp socat stunnel4 openssl
+all     ipsvd tcputils s6 ncat netcat-traditional busybox inetutils-telnet tshark
+all     mmdebstrap systemd-container mandoc nftables podman lintian blhc qemu-user faketime
+all     gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
+all     gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
+all     libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross valgrind
 verify  clang python3-clang afl++ gcovr valgrind
-bench   gnuplot-nox valgrind
-lint    clang clang-format clang-tidy cppcheck shellcheck
+bench   valgrind
+lint    clang clang-format clang-tidy cppcheck shellcheck mandoc
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only
 # unpacked, and the libraries that they need are installed.
@@ -37,16 +36,24 @@ releases='bookworm trixie'
 
 case ${1:-} in
     '') purposes='build|run' ;;
-    package) purposes='build|run|package' ;;
-    test) purposes='build|run|package|test' ;;
-    lint | verify | bench) purposes="build|run|package|test|$1" ;;
+    package | lint) purposes="build|run|$1" ;;
+    test) purposes='build|run|test' ;;
+    verify) purposes='build|run|test|verify' ;;
+    test-all | bench) purposes="build|run|package|test|all|bench" ;;
     *)
-        echo "usage: $0 [package|test|lint|verify|bench]" >&2
+        echo "usage: $0 [package|test|test-all|lint|verify|bench]" >&2
         exit 64
         ;;
 esac
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+trap 'rm -rf "$log" tests/.superservers/part tests/.roots/*.part.tar' EXIT
+trap 'exit 130' INT TERM
+
+# stop WHY
+stop() {
+    echo "$0: $1" >&2
+    exit 1
+}
 
 # quietly COMMAND...: what it says matters only where it fails.
 quietly() {
@@ -61,7 +68,7 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         quietly "$@"
     else
-        command -v sudo >/dev/null || { echo "$0: become root first, or install sudo" >&2; exit 1; }
+        command -v sudo >/dev/null || stop 'become root first, or install sudo'
         quietly sudo "$@"
     fi
 }
@@ -80,15 +87,18 @@ get() {
         [ "$status" = installed ] || missing="$missing $package"
     done
     [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || stop "this is no Debian. Install$missing, or what they are called here:
+    dnf install gcc make systemd-devel musl-gcc    apk add build-base    pacman -S base-devel musl"
     echo "Installing:$missing"
-    as_root apt-get update
+    (as_root apt-get update --error-on=any) 2>/dev/null ||
+        stop "the package archive cannot be reached, or not as this user: try  apt-get update"
     # shellcheck disable=SC2086 # each word is a package
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
 }
 
 # shellcheck disable=SC2046 # each word is a package
 get $(listed "$purposes")
-case ${1:-} in '' | package) exit 0 ;; esac
+case ${1:-} in test-all | bench) ;; *) exit 0 ;; esac
 
 here=tests/.superservers
 for package in $unpacked; do

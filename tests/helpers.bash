@@ -19,6 +19,11 @@ checkout() {
     tar -c -C "$TREE" --exclude=./.git --exclude=./dist --exclude='./tests/.*' . | tar -x -C "$1"
 }
 
+# need FILE...: build these programs of the tests' own, in tests/verify.
+need() {
+    flock "$TESTS/verify/Makefile" make -s -C "$TREE" "${@/#/tests/verify/}" 3>&-
+}
+
 # report COLUMN VALUE: what this run found out about the supervisor, for the support table.
 report() {
     [ -z "${SUPPORT:-}" ] || echo "$2" >>"$SUPPORT/$SUPERVISOR.$1"

@@ -247,6 +247,7 @@ every_zone() {
 
 # bats test_tags=build
 @test "the time is date's, for each zone that has a name, over the year to come" {
+    need zones zones-static
     local seconds program=$TESTS/verify/zones zone
     seconds=$(seq "$(date +%s)" 604800 "$(date +%s --date='next year')")
     [[ $TIMESVC != *static* ]] || program+=-static

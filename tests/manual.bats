@@ -101,7 +101,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
     local goal
     grep -ohE '(`|&& |^    )make [a-z-]+' "$TREE"/*.md "$TREE"/docs/*.md | sed 's/.* //' | sort -u |
         while read -r goal; do
-            grep -qE "^([a-z-]+ )*$goal( [a-z-]+)*:" "$TREE/Makefile" || echo "$goal"
+            grep -qE "^([a-z-]+ )*$goal( [a-z-]+)*:" "$TREE/Makefile" "$TREE/tests/verify/Makefile" "$TREE/bench/Makefile" || echo "$goal"
         done >"$BATS_TEST_TMPDIR/unknown"
     run cat "$BATS_TEST_TMPDIR/unknown"
     assert_output ''
@@ -110,9 +110,8 @@ os.execv(sys.argv[1], sys.argv[1:])'
 # Texts by which a test finds the commands that it runs: printed FILE 'TEXT'.
 texts() {
     grep -hoE "printed [a-zA-Z0-9.]+ ['\"][^'\"]+" "$TESTS"/*.bats | sed "s/^[^'\"]*.//"
-    # .ci/run, debian.bats, package.bats and install.bats do.
-    printf '%s\n' 'directories of Debian (1 GB' 'is for inetd and xinetd.' 'Off the machine again' \
-        'Then tell your supervisor'
+    # .ci/run, package.bats and install.bats do.
+    printf '%s\n' 'as any user:' 'is for inetd and xinetd.' 'Off the machine again' 'as shown below.'
 }
 
 @test "no command is printed that no test runs" {
@@ -141,10 +140,10 @@ texts() {
     local page head
     for page in README.md docs/scaling.md; do
         cp "$TREE/$page" "$BATS_TEST_TMPDIR/page"
-        "$TREE/bench/tables" "$BATS_TEST_TMPDIR/page"
+        "$TREE/bench/figures.py" "$BATS_TEST_TMPDIR/page"
         run -0 diff "$TREE/$page" "$BATS_TEST_TMPDIR/page"
     done
-    "$TREE/bench/tables" | grep -B 1 '^| ---' | grep -v -e '^| ---' -e '^--' >"$BATS_TEST_TMPDIR/heads"
+    "$TREE/bench/figures.py" | grep -B 1 '^| ---' | grep -v -e '^| ---' -e '^--' >"$BATS_TEST_TMPDIR/heads"
     [ -s "$BATS_TEST_TMPDIR/heads" ]
     while read -r head; do
         grep -qhF "$head" "$TREE/README.md" "$TREE/docs/scaling.md" || fail "nowhere: $head"
@@ -183,6 +182,6 @@ texts() {
     local file
     for file in "$TREE"/examples/*; do
         file=${file##*/}
-        grep -qF "[$file](examples/$file)" "$TREE/README.md" || fail "$file"
+        grep -qF "](examples/$file)" "$TREE/README.md" || fail "$file"
     done
 }

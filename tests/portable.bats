@@ -7,6 +7,11 @@ load helpers
 CPUS=(aarch64:aarch64-linux-gnu riscv64:riscv64-linux-gnu arm:arm-linux-gnueabihf
     i386:i686-linux-gnu s390x:s390x-linux-gnu)
 
+setup_file() {
+    local names=("${CPUS[@]#*:}")
+    need calls.so "${names[@]/#/timesvc-}" "${names[@]/#/judge-}" "judge-$(gcc -print-multiarch)"
+}
+
 # tells_in_2040 COMMAND...: on a clock that is set to then. TZ is a rule, not a file's name, which
 # the program would put in place of the environment that the clock is set by.
 tells_in_2040() {

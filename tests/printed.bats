@@ -35,7 +35,7 @@ not_listening() {
 serve_as_printed() {
     retry not_listening
     cd "$TREE" || return
-    setsid bash -c "$(printed "$1" "$2")" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- </dev/null &
+    env -u ADDRESS setsid bash -c "$(printed "$1" "$2")" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- </dev/null &
     SERVER=$!
     retry listening || { cat "$BATS_TEST_TMPDIR/log"; return 1; }
 }

@@ -12,6 +12,10 @@ dies_by_sigsys() {
     assert_output ''
 }
 
+setup_file() {
+    need timesvc-forbidden timesvc-static-forbidden
+}
+
 setup() {
     PROGRAM=$TIMESVC
     case $TIMESVC in

@@ -4,6 +4,10 @@
 
 load helpers
 
+setup_file() {
+    need short.so
+}
+
 # shortly COUNT OVER STEP...: no call reads or writes more than so many bytes.
 shortly() {
     START=(env LD_PRELOAD="$TESTS/verify/short.so" SHORT="$1")

@@ -174,6 +174,7 @@ attempts() {
 }
 
 @test "a handler that does what is forbidden dies by SIGSYS, which the journal tells" {
+    need timesvc-forbidden
     serve_instead "$TESTS/verify/timesvc-forbidden"
     local act before
     for act in open socket connect sendto execve fork ptrace mmap kill; do
