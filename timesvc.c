@@ -37,9 +37,6 @@
  *
  * With --proxy the connection has to begin with a header of the PROXY protocol, version
  * 1, that names the peer. A connection without one is closed, unanswered.
- *
- * HAVE_LIBSYSTEMD, in the section launch, is all that distinguishes the programs timesvc
- * and timesvc-static.
  */
 #define _GNU_SOURCE          /* syscall(2), strnlen(3) */
 #define _TIME_BITS        64 /* a time_t that lasts beyond 2038 on 32-bit systems ... */
@@ -66,6 +63,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -421,7 +419,7 @@ __attribute__((noinline)) static void log_deliver(enum kind kind, const char *fo
         used = sprintf(fields, logger.peer.port ? "\npeer=%s\nport=%u" : "\npeer=%s",
                        logger.peer.address, logger.peer.port);
     vsnprintf(fields + used, sizeof fields - (size_t)used, format, values);
-    snprintf(text, sizeof text, "%s%s", kinds[kind].name, fields);
+    strcpy(stpcpy(text, kinds[kind].name), fields);
     for (char *lf = text; (lf = strchr(lf, '\n'));)
         *lf = ' ';
     /* For syslog as in RFC 3164, 4.1, but without the time, which syslogd adds. */
@@ -497,9 +495,11 @@ static bool log_is_journal(const struct stat *error)
     const char *stream = getenv("JOURNAL_STREAM");
     char ours[2 * sizeof "18446744073709551615"];
 
+    if (!stream)
+        return false;
     snprintf(ours, sizeof ours, "%ju:%ju", (uintmax_t)error->st_dev,
              (uintmax_t)error->st_ino);
-    return stream && strcmp(stream, ours) == 0;
+    return strcmp(stream, ours) == 0;
 }
 
 /* Standard error is the peer's, on fd, as under inetd(8). A terminal is not a peer. */
@@ -550,13 +550,13 @@ static long number(const char *text, int base, long most)
 
     errno = 0;
     long value = strtol(text, &end, base);
-    bool valid = errno == 0 && end != text && *end == '\0' && value >= 0 && value <= most;
-    return valid ? value : -1;
+    return errno || end == text || *end != '\0' || value < 0 || value > most ? -1 : value;
 }
 
 /*
- * How many descriptors were passed, or a negative errno, as by sd_listen_fds(3). Loading
- * libsystemd is slower than a whole conversation, so it is loaded only if needed.
+ * How many descriptors were passed, or a negative errno, as by sd_listen_fds(3). This is
+ * all that distinguishes the programs timesvc and timesvc-static. Loading libsystemd is
+ * slower than a whole conversation, so timesvc loads it only if needed.
  */
 #ifdef HAVE_LIBSYSTEMD
 static int launch_passed(void)
@@ -603,7 +603,7 @@ static int launch_take_connection(void)
     /* systemd's OpenFile= passes others, too; standard input may be the connection. */
     while (fd < end && !launch_is_connection(fd))
         fd++;
-    if (passed > 0 && fd == end && !launch_is_connection(STDIN_FILENO))
+    if (fd == end && !launch_is_connection(STDIN_FILENO))
         fd = FIRST_PASSED; /* which launch_check refuses */
     if (fd < end) {
         dup2(fd, STDIN_FILENO);
@@ -614,7 +614,7 @@ static int launch_take_connection(void)
     return passed;
 }
 
-/* Unless there is a connection, log what to change, and exit. */
+/* Unless there is a connection, log what to change, and exit. Greet a person. */
 static void launch_check(int passed)
 {
     if (passed == -ELIBACC)
@@ -628,6 +628,8 @@ static void launch_check(int passed)
         _exit(log_fault(EX_CONFIG, "standard input is not a connection",
                         "set ListenStream= and Accept=yes (systemd), stream tcp nowait "
                         "(inetd), socket_type = stream and wait = no (xinetd)"));
+    if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+        dprintf(STDERR_FILENO, "timesvc: type TIME or QUIT, and Enter\n");
 }
 
 union address {
@@ -772,8 +774,7 @@ static int proxy_header(const char *bytes, size_t length, struct peer *peer)
 
 enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
 
-/* System calls have other numbers on other architectures. x32 shares x86-64's, but its
-   numbers have bit 30 set, so they equal none of ours. */
+/* x32 shares x86-64's, but its calls have bit 30 set, and equal none of ours. */
 #if defined __x86_64__
 #define ARCHITECTURE AUDIT_ARCH_X86_64
 #elif defined __aarch64__
@@ -866,7 +867,6 @@ static bool sandbox_enter(void)
         errno = ENOSYS;
         return false;
     }
-    /* seccomp(2) has no wrapper. */
     return prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) == 0 &&
            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
@@ -914,10 +914,7 @@ static void connection_broken(struct connection *c, const char *call)
         c->ending = "reset";
 }
 
-/*
- * Before the sandbox. A socket option that fails does no harm: a connection without it
- * does not need it.
- */
+/* Before the sandbox. A connection that lacks one of these options does not need it. */
 static void connection_init(struct connection *c, const sigset_t *caught, bool utc)
 {
     const int on = 1, receive = RECEIVE_SIZE, unsent = UNSENT_SIZE;
@@ -1060,7 +1057,6 @@ static void connection_serve(struct connection *c)
     while (!c->ending && c->deadline == FOREVER) {
         int64_t due = protocol_patience(&c->protocol);
         bool tail = due != FOREVER;
-
         enum wake wake = connection_wait(c, STDIN_FILENO, POLLIN, tail ? due : c->limit);
         if (wake == READY)
             connection_read(c);
@@ -1147,16 +1143,16 @@ struct options {
     int64_t limit; /* nanoseconds, or FOREVER */
     bool proxy;
     bool utc;
-    int level;   /* of what is logged, syslog(3) */
-    int log;     /* enum destination */
-    int sandbox; /* enum sandbox */
+    int level;               /* of what is logged, syslog(3) */
+    int log;                 /* enum destination */
+    int sandbox;             /* enum sandbox */
+    char wrong[FIELDS_SIZE]; /* the first bad option, with its value */
 };
 
 static const char usage[] =
     "usage: timesvc [-hpquvV] [-l auto|journal|syslog|stderr] [-s auto|required|off]\n"
     "               [-t seconds]\n"
-    "Tell the time on one connection, standard input and output, for a supervisor.\n"
-    "\n"
+    "Tell the time on one connection, standard input and output, for a supervisor.\n\n"
     "  -l, --log=WHERE       log to the journal, syslog or stderr (auto: what is there)\n"
     "  -p, --proxy           expect a header of the PROXY protocol, version 1, first\n"
     "  -q, --quiet           log faults only\n"
@@ -1178,13 +1174,12 @@ static bool options_print(const char *text)
 /* Set *choice to the index of the text among words, the last of which is NULL. */
 static bool options_choose(const char *text, const char *const *words, int *choice)
 {
-    for (int i = 0; words[i]; i++) {
-        if (strcmp(text, words[i]) == 0) {
-            *choice = i;
-            return true;
-        }
-    }
-    return false;
+    int i = 0;
+    while (words[i] && strcmp(text, words[i]) != 0)
+        i++;
+    if (words[i])
+        *choice = i;
+    return words[i];
 }
 
 /* Take one option. False if it is unknown or misused. */
@@ -1206,16 +1201,18 @@ static bool options_take(struct options *o, int option)
         return seconds >= 0;
     case 'u': o->utc = true; return true;
     case 'v': o->level = LOG_INFO; return true;
-    case 'V': return options_print("timesvc " TIMESVC_VERSION "\n");
+    case 'V':
+        return options_print(getauxval(AT_BASE) ? "timesvc " TIMESVC_VERSION "\n"
+                                                : "timesvc-static " TIMESVC_VERSION "\n");
     default: return false;
     }
 }
 
 /*
- * Read the command line. Returns NULL, or the offending word. A line of inetd.conf(5)
- * may lack argv[0], so that the first option stands in its place.
+ * Read the command line. False if it is wrong. A line of inetd.conf(5) may lack argv[0],
+ * so that the first option stands in its place.
  */
-static const char *options_read(struct options *o, int argc, char **argv)
+static bool options_read(struct options *o, int argc, char **argv)
 {
     static const struct option names[] = {
         {"help", no_argument, NULL, 'h'},
@@ -1241,10 +1238,13 @@ static const char *options_read(struct options *o, int argc, char **argv)
     for (;;) {
         int at = optind;
         int option = getopt_long(argc, argv, "+hl:pqs:t:uvV", names, NULL);
-        if (option == -1)
-            return optind < argc ? argv[optind] : NULL;
-        if (!options_take(o, option))
-            return argv[at];
+        if (option == -1 && optind >= argc)
+            return true;
+        if (!options_take(o, option)) {
+            const char *value = optind > at + 1 ? argv[at + 1] : NULL;
+            snprintf(o->wrong, sizeof o->wrong, value ? "%s %s" : "%s", argv[at], value);
+            return false;
+        }
     }
 }
 
@@ -1279,10 +1279,10 @@ int main(int argc, char **argv)
     signals_block(&caught);
     c.started = monotonic_now();
     int passed = launch_take_connection();
-    const char *wrong = options_read(&options, argc, argv);
+    bool valid = options_read(&options, argc, argv);
     log_open((enum destination)options.log, options.level);
-    if (wrong)
-        _exit(log_fault(EX_USAGE, "bad usage, see timesvc --help", wrong));
+    if (!valid)
+        _exit(log_fault(EX_USAGE, "bad usage, see timesvc --help", options.wrong));
     launch_check(passed);
     peer_find(&logger.peer);
 

@@ -35,6 +35,13 @@ tells() {
     assert_output --regexp $'^JAM ..:..:..\r\nInvalid request\r\nJAM ..:..:..$'
 }
 
+@test "a person at a terminal is told what to type" {
+    run script --quiet --return --command "'$TIMESVC'" /dev/null < <(printf 'QUIT\n')
+    assert_line --partial 'timesvc: type TIME or QUIT, and Enter'
+    run script --quiet --return --command "'$TIMESVC' 2>/dev/null" /dev/null < <(printf 'QUIT\n')
+    refute_output --partial 'type TIME'
+}
+
 @test "the conversation goes over a terminal" {
     run script --quiet --return --command "'$TIMESVC'" /dev/null < <(printf 'TIME\nQUIT\n')
     assert_success
@@ -308,7 +315,7 @@ every_zone() {
 # --- Exit statuses that say who is at fault
 
 # bats test_tags=long
-@test "bad usage ends with 64 and says which word is wrong" {
+@test "bad usage ends with 64 and names the option and its value" {
     local word
     for word in --bogus -x -t1x -t-1 -t --timeout=99999999999 -t99999999999999999999 --log=nowhere --log extra; do
         launch --status 64 eof -- "$word"
@@ -316,6 +323,10 @@ every_zone() {
     done
     launch --status 64 eof -- -u -qx
     assert_output --partial ': -qx'
+    launch --status 64 eof -- -vt 1x -u
+    assert_output --partial ': -vt 1x'
+    launch --status 64 eof -- --log nowhere
+    assert_output --partial ': --log nowhere'
     launch --status 64 eof -- "--$(printf '%04000d' 0)"
     assert_output --partial 'fault reason=bad usage'
 }
@@ -424,6 +435,11 @@ END
     assert_regex "$stderr" 'fault reason=standard input or output is closed'
 }
 
+@test "-- ends the options" {
+    launch send:TIME half-close 'expect:JAM %T' eof -- --quiet --
+    assert_output ''
+}
+
 # --- What a person asks
 
 @test "--help shows the options, --version the version" {
@@ -432,7 +448,7 @@ END
     run -0 "$TIMESVC" -h
     assert_line --index 0 --partial 'usage: timesvc '
     run -0 "$TIMESVC" --version
-    assert_output --regexp '^timesvc [0-9]+\.[0-9]+\.[0-9]+$'
+    assert_output --regexp "^${TIMESVC##*/} [0-9]+\.[0-9]+\.[0-9]+$"
     run -71 bash -c "'$TIMESVC' --version >/dev/full"
     run -0 "$TIMESVC" -V
 }
