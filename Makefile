@@ -44,11 +44,11 @@ help: ## tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile tests/verify/Makefile bench/Makefile | expand -t 20
 
 # Only TZ crosses: systemd-socket-activate --inetd hands over an empty environment.
+run: SHELL = bash
 run: timesvc ## serve port 45000 until Ctrl-C (PORT= and ADDRESS= for another)
 	@command -v systemd-socket-activate >/dev/null || { echo 'systemd-socket-activate is missing: ./setup.sh' >&2; exit 1; }
-	@echo 'Ctrl-C ends it. In another terminal:  nc -C $(or $(ADDRESS),127.0.0.1) $(PORT)  then TIME, and QUIT to leave.'
-	@trap 'kill $$server; exit 0' INT TERM; \
-	systemd-socket-activate $${TZ:+-E TZ} --accept --inetd -l $(LISTEN) ./timesvc & server=$$!; wait $$server
+	@exec systemd-socket-activate $${TZ:+-E TZ} --accept --inetd -l $(LISTEN) ./timesvc 2> >(exec sed -u \
+	    '/^Listening/a Ctrl-C ends it. In another terminal:  nc -C $(or $(ADDRESS),127.0.0.1) $(PORT)  then TIME, and QUIT to leave.' >&2)
 
 test: all ## test what any user can, in two minutes (TESTS=tests/wire.bats for one file)
 	@tests/run $(TESTS)

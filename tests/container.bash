@@ -2,9 +2,10 @@
 # as a user would. For `under`, inside `isolated`: the tests run outside the container, in
 # another network namespace, and find $LEADER, the container's process 1.
 
-# inside COMMAND...: run it in the container. --root: if nspawn was started in a chroot, the root of
-# the container's mount namespace is not the container's root, but that of the machine outside.
+# inside COMMAND...: run it in the container, and nowhere else. --root: if nspawn was started in a
+# chroot, the root of the container's mount namespace is that of the machine outside.
 inside() {
+    [ "/proc/$LEADER/root" -ef "$SCRATCH/root" ] || { echo "process $LEADER is in no container" >&2; return 1; }
     nsenter --target "$LEADER" --all --root --wd -- env -i LC_ALL=C \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 }

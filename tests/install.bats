@@ -202,6 +202,20 @@ build_with() {
 @test "a distribution's own macros do not get in the way of the build" {
     build_with CPPFLAGS=-D_FORTIFY_SOURCE=3
     build_with CPPFLAGS=-D_GNU_SOURCE
+    eval "build_with $(DEB_CPPFLAGS_SET='-D_FORTIFY_SOURCE=3 -D_GNU_SOURCE' dpkg-buildflags --export=cmdline)"
+}
+
+@test "a compiler whose libc is musl builds both programs" {
+    # As Alpine's, which knows -static-pie, and has the kernel's headers beside libc's.
+    cat >"$BATS_TEST_TMPDIR/cc" <<'END'
+#!/bin/bash
+lib=$(LC_ALL=C musl-gcc -v 2>&1 | sed -n 's|^Reading specs from \(.*\)/musl-gcc.specs|\1|p')
+static="-pie -nostartfiles $lib/rcrt1.o $lib/crti.o $lib/crtn.o -Wl,-static,--no-dynamic-linker,-z,text"
+exec musl-gcc -idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)" ${@/#-static-pie/$static}
+END
+    chmod 755 "$BATS_TEST_TMPDIR/cc"
+    build_with CC="$BATS_TEST_TMPDIR/cc" MUSL_CC=no-such-compiler
+    run ! grep -qa 'GLIBC_' "$BATS_TEST_TMPDIR/build/timesvc" "$BATS_TEST_TMPDIR/build/timesvc-static"
 }
 
 @test "timesvc-static is built with the musl that musl-gcc has, whatever the architecture is called" {
@@ -242,7 +256,7 @@ copy_tree() {
     SERVER=$!
     retry grep -q Listening "$log"
     run -0 cat "$log"
-    assert_line --partial "  nc -C 127.0.0.1 $port  "
+    assert_line "Ctrl-C ends it. In another terminal:  nc -C 127.0.0.1 $port  then TIME, and QUIT to leave."
     run -0 bash -c "printf 'TIME\r\nQUIT\r\n' | nc -N 127.0.0.1 $port"
     assert_output --regexp '^JAM '
     retry grep -q 'ended peer=127.0.0.1 .* end=quit' "$log"
@@ -252,6 +266,25 @@ copy_tree() {
     SUPERVISOR=tcpserver serve
     run ! env -u ADDRESS make -C "$TREE" --no-print-directory run PORT="$PORT"
     assert_output --partial "Failed to open '$PORT': Address already in use"
+    refute_output --partial 'In another terminal'
+}
+
+@test "make run serves one address alone if it is told to" {
+    local port=$((RANDOM % 10000 + 20000)) log=$BATS_TEST_TMPDIR/log
+    leash make -C "$TREE" --no-print-directory run PORT="$port" ADDRESS=::1 >"$log" 2>&1 3>&- &
+    SERVER=$!
+    retry grep -qF "nc -C ::1 $port " "$log"
+    run -0 bash -c "printf 'TIME\r\nQUIT\r\n' | nc -N ::1 $port"
+    assert_output --regexp '^JAM '
+    run ! nc -z 127.0.0.1 "$port"
+}
+
+@test "an ordinary user is told why make run cannot serve port 80" {
+    skip_unless_root 'becomes an ordinary user, in a network namespace'
+    copy_tree
+    run ! unshare --net setpriv --reuid 65534 --regid 65534 --clear-groups \
+        env -u ADDRESS make -C "$COPY" --no-print-directory run PORT=80
+    assert_output --partial "Failed to open '80': Permission denied"
 }
 
 @test "a person with nc is served on port 45000" {
@@ -266,6 +299,19 @@ copy_tree() {
         printf 'TIME\r\nFOO\r\n\r\ntime\r\nTIME\nQUIT\r\nTIME\r\n' | nc -N 127.0.0.1 45000
         kill \$!; wait \$!"
     assert_output --regexp $'^JAM [0-9:]{8}\r\nInvalid request\r\nInvalid request\r\nInvalid request\r\nJAM [0-9:]{8}\r$'
+}
+
+@test "in a chroot on a bind mount a container's command acts in the container, and nowhere else" {
+    skip_unless_root 'boots a container'
+    local there=$BATS_TEST_TMPDIR/there
+    mkdir "$there"
+    # shellcheck disable=SC2016 # the inner shells' to expand
+    run -0 unshare --mount bash -euc 'mount --rbind / "$1"
+        mount --make-rprivate "$1"
+        exec chroot "$1" "$2/isolated" "$2/under" systemd-bookworm bash -euc \
+            "source \"$2/container.bash\"; inside touch /here; cd \"\$SCRATCH/root\"; ls here"' bash "$there" "$TESTS"
+    assert_output here
+    [ ! -e /here ]
 }
 
 @test "the setup script is silent where nothing is missing, and refuses what it does not know" {
