@@ -259,7 +259,7 @@ every_zone() {
     seconds=$(seq "$(date +%s)" 604800 "$(date +%s --date='next year')")
     [[ $TIMESVC != *static* ]] || program+=-static
     every_zone >"$BATS_TEST_TMPDIR/zones"
-    [ "$(wc -l <"$BATS_TEST_TMPDIR/zones")" -gt 500 ]
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/zones")" -gt 300 ]
     # shellcheck disable=SC2086 # each is an argument
     printf '@%s\n' $seconds >"$BATS_TEST_TMPDIR/seconds"
     while read -r zone; do
