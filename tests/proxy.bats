@@ -112,6 +112,7 @@ named() {
     refused half-close
     refused 'send:PROXY TCP4 192.0.2.7 198.51.100.1 56324 45000\r' half-close
     launch --stderr peer 'send:TIME\r\n' eof -- --proxy -v
+    launch send:TIME eof within:2 -- --proxy # at its first byte, not after five seconds
 }
 
 # bats test_tags=long
