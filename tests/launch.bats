@@ -327,6 +327,8 @@ every_zone() {
     assert_output --partial ': -vt 1x'
     launch --status 64 eof -- --log nowhere
     assert_output --partial ': --log nowhere'
+    launch --status 64 eof -- --timeout=1x -u
+    assert_output --regexp ': --timeout=1x$'
     launch --status 64 eof -- "--$(printf '%04000d' 0)"
     assert_output --partial 'fault reason=bad usage'
 }
