@@ -110,6 +110,9 @@ attempts() {
 @test "the unit lets a handler start no process and send no packet of its own" {
     attempts
     assert_output ''
+    run -0 journal -t bash
+    assert_output --partial 'fork: Function not implemented'
+    assert_output --partial 'Address family not supported'
     # The list of system calls is not all that stands in the way of packets.
     attempts SystemCallFilter= RestrictAddressFamilies=
     assert_output 'forked'
