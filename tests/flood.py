@@ -25,6 +25,8 @@ import subprocess
 import sys
 import time
 
+PATIENCE = 10  # seconds, for a reply: a flooded systemd starts its first handlers slowly
+
 
 def ask(ours, request=b'TIME\r\n'):
     ours.sendall(request)
@@ -34,7 +36,7 @@ def ask(ours, request=b'TIME\r\n'):
 def converse(address, ending):
     """Whether the time was told."""
     try:
-        with socket.create_connection(address, 3) as ours:
+        with socket.create_connection(address, PATIENCE) as ours:
             if ending == 'close':
                 return False
             if ending in ('reset', 'abort'):
@@ -64,7 +66,7 @@ def hold(address, count, source, *command):
 
     def held(_):
         try:
-            ours = socket.create_connection(address, 10, (source, 0))
+            ours = socket.create_connection(address, PATIENCE, (source, 0))
             return ours if ask(ours) else None
         except OSError:  # refused
             return None
