@@ -15,27 +15,31 @@ apt() {
     inside env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 "$@" 2>&1
 }
 
-# The container's process 1 is the child of nspawn, in the end: the first one has helped it to be,
-# and is gone. Its number goes to LEADER.
-find_leader() {
+# journal MATCH...: the messages in the container's journal, or else in that of `isolated`.
+journal() {
+    local command=(journalctl --directory=/run/log/journal)
+    [ -z "${LEADER:-}" ] || command=(inside journalctl)
+    "${command[@]}" --quiet --no-pager --output=cat "$@" 2>/dev/null
+}
+
+# as_printed FILE TEXT: as root, the commands that pages.bash finds there.
+as_printed() {
+    run -0 inside bash -euc "sudo() { \"\$@\"; }
+$(printed "$1" "$2")"
+}
+
+# answers: a client is served.
+answers() {
+    converse 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof
+}
+
+# booted: the container's process 1 is the child of nspawn, in the end: the first one has helped it
+# to be, and is gone. Its number goes to LEADER.
+booted() {
     LEADER=$(<"/proc/$SERVER/task/$SERVER/children")
     LEADER=${LEADER%% *}
-    [ -n "$LEADER" ]
-}
-
-booted() {
-    find_leader && [[ $(inside systemctl is-system-running 2>/dev/null) =~ running|degraded ]]
-}
-
-# Boot $SCRATCH/root. An uninitialized machine-id means a first boot.
-boot() {
-    rm -f "$SCRATCH/root/etc/machine-id"
-    echo uninitialized >"$SCRATCH/root/etc/machine-id"
-    systemd-nspawn --quiet --boot --directory="$SCRATCH/root" \
-        --machine="timesvc-$RELEASE" --private-network --register=no --keep-unit --console=pipe \
-        --link-journal=no --system-call-filter=bpf >"$SERVER_LOG" 2>&1 3>&- </dev/null &
-    SERVER=$!
-    retry booted
+    [ -n "$LEADER" ] &&
+        [[ $(inside systemctl is-system-running 2>/dev/null) =~ running|degraded ]]
 }
 
 # A cable between us and the container, with both families, and more addresses of ours.
@@ -55,11 +59,17 @@ lay_cable() {
     export SOURCE=10.45.0.1 OTHER_SOURCE=10.45.0.3
 }
 
-# bare: the release as it comes, booted and reachable.
+# bare: the release as it comes, booted for the first time (machine-id(5)), and reachable.
 bare() {
     mkdir -p "$SCRATCH/root/"
     tar -xf "$TESTS/.roots/$RELEASE.tar" -C "$SCRATCH/root"
-    boot
+    rm -f "$SCRATCH/root/etc/machine-id"
+    echo uninitialized >"$SCRATCH/root/etc/machine-id"
+    systemd-nspawn --quiet --boot --directory="$SCRATCH/root" \
+        --machine="timesvc-$RELEASE" --private-network --register=no --keep-unit --console=pipe \
+        --link-journal=no --system-call-filter=bpf >"$SERVER_LOG" 2>&1 3>&- </dev/null &
+    SERVER=$!
+    retry booted
     lay_cable
     export LEADER
 }

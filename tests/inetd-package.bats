@@ -1,8 +1,10 @@
 #!/usr/bin/env bats
-# The life of the package timesvc-inetd on a booted Debian where $SUPERSERVER is the inetd.
+# The life of the package timesvc-inetd on a booted Debian where $SUPERSERVER is the inetd, and
+# what README and timesvc(8) print for that.
 
 load helpers
 source "$TESTS/container.bash"
+source "$TESTS/pages.bash"
 RELEASE=inetd
 SUPERVISOR=$SUPERSERVER
 
@@ -28,33 +30,21 @@ setup() {
     inside dpkg-query --show timesvc-inetd >/dev/null 2>&1 || apt install /root/timesvc-inetd.deb
 }
 
-answers() {
-    converse 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof
-}
-
 refuses() {
     ! nc -z "$HOST" 45000
 }
 
 journal_has() {
-    inside journalctl --no-pager --identifier=timesvc | grep -qF "$1"
+    journal -t timesvc | grep -qF "$1"
 }
 
-@test "as soon as the package is installed, port 45000 answers" {
+@test "as soon as the package is installed, port 45000 answers, and is reserved" {
     apt purge timesvc-inetd
     run -0 apt install /root/timesvc-inetd.deb
+    inside sh <"$TREE/debian/tests/conversation"
     answers
     retry journal_has 'ended peer=10.45.0.1 '
-}
-
-@test "the package's own test passes" {
-    cp "$TREE/debian/tests/conversation" "$SCRATCH/root/root"
-    run -0 inside /root/conversation
-}
-
-@test "no outgoing connection can take the port" {
-    run -0 inside cat /proc/sys/net/ipv4/ip_local_reserved_ports
-    assert_output 45000
+    assert_equal "$(inside cat /proc/sys/net/ipv4/ip_local_reserved_ports)" 45000
 }
 
 @test "more connections than inetd lets through by default are served" {
@@ -70,17 +60,36 @@ journal_has() {
     [ "$SUPERSERVER" = xinetd ] || assert_output 1
 }
 
-@test "removal closes the port" {
+@test "removal closes the port, and a purge leaves no file, no line in inetd.conf, no setting" {
     run -0 apt remove timesvc-inetd
     retry refuses
-    run ! inside grep ^45000 /etc/inetd.conf
-}
-
-@test "after a purge nothing is left: no file, no line in inetd.conf, no setting" {
     run -0 apt purge timesvc-inetd
-    retry refuses
     run -0 comm -3 "$SCRATCH/before" <("$TESTS/inventory" "$SCRATCH/root")
     assert_output ''
-    run -0 inside cat /proc/sys/net/ipv4/ip_local_reserved_ports
-    assert_output ''
+    assert_equal "$(inside cat /proc/sys/net/ipv4/ip_local_reserved_ports)" ''
+}
+
+# serves_as_printed FILE TEXT: by the commands behind that sentence, where nothing served before.
+serves_as_printed() {
+    rm -f "$SCRATCH/root/etc/xinetd.d/timesvc"
+    : >"$SCRATCH/root/etc/inetd.conf"
+    inside systemctl restart "${SUPERSERVER#openbsd-}"
+    as_printed "$1" "$2"
+    retry nc -z "$HOST" 45000
+    answers
+}
+
+@test "what make install has put is served by the commands that are printed for it" {
+    apt purge timesvc-inetd
+    make -C "$SCRATCH/tree" install DESTDIR="$SCRATCH/root"
+    case $SUPERSERVER in
+        xinetd)
+            serves_as_printed README.md '**xinetd**'
+            serves_as_printed timesvc.8 'with the installed stanza:'
+            ;;
+        openbsd-inetd)
+            serves_as_printed README.md '**inetd**'
+            serves_as_printed timesvc.8 'with the installed line:'
+            ;;
+    esac
 }

@@ -4,21 +4,11 @@
 load helpers
 source "$TESTS/container.bash"
 
-# journal TRANSPORT: the messages that came to the supervisor's journal this way, sd-journal.
-journal() {
-    local match=(--no-pager --output=cat --identifier=timesvc "_TRANSPORT=$1")
-    if [ -n "${LEADER:-}" ]; then
-        inside journalctl "${match[@]}"
-    elif [ -n "${JOURNALD:-}" ]; then
-        journalctl --directory=/run/log/journal "${match[@]}" 2>/dev/null
-    fi
-}
-
 # find_record PATTERN: it goes to $record, and the place where it was found to $place.
 find_record() {
     record=$(grep -Em 1 "$1" "$SERVER_LOG") && place='standard error' && return
-    record=$(journal syslog | grep -Em 1 "$1") && place=syslog && return
-    record=$(journal journal | grep -Em 1 "$1") && place='the journal'
+    record=$(journal -t timesvc _TRANSPORT=syslog | grep -Em 1 "$1") && place=syslog && return
+    record=$(journal -t timesvc _TRANSPORT=journal | grep -Em 1 "$1") && place='the journal'
 }
 
 @test "the log says who a conversation was with and how it ended" {

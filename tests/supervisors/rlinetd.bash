@@ -14,5 +14,5 @@ END
 
 supervise() {
     superserver rlinetd rlinetd -d -f "$SCRATCH/rlinetd.conf" \
-        -p "$TESTS/.superservers/rlinetd/$(cd "$TESTS/.superservers/rlinetd" && echo usr/lib/*/rlinetd/libparse.so)"
+        -p "$TESTS"/.superservers/rlinetd/usr/lib/*/rlinetd/libparse.so
 }
