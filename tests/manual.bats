@@ -111,7 +111,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 texts() {
     grep -hoE "printed [a-zA-Z0-9.]+ ['\"][^'\"]+" "$TESTS"/*.bats | sed "s/^[^'\"]*.//"
     # .ci/run, package.bats and install.bats do.
-    printf '%s\n' 'as any user:' 'is for inetd and xinetd.' 'Off the machine again' 'as shown below.'
+    printf '%s\n' 'as any user:' 'is for inetd and xinetd.' 'To remove it completely' 'as shown below.'
 }
 
 @test "no command is printed that no test runs" {

@@ -42,7 +42,7 @@ install() {
 }
 
 purge() {
-    readme 'Off the machine again'
+    readme 'To remove it completely'
 }
 
 # Each test finds the package installed.
