@@ -63,7 +63,7 @@ lint: all ## check the sources with every analyser
 # These directories have a Makefile of their own.
 prove fuzz coverage sanitizers valgrind mutants: all
 	@$(MAKE) --no-print-directory -C tests/verify $@
-bench bench-full bench-systemd bench-programs: all
+bench bench-full bench-systemd: all
 	@$(MAKE) --no-print-directory -C bench $@
 tests/verify/%: FORCE
 	@$(MAKE) --no-print-directory -C tests/verify $*
@@ -127,4 +127,4 @@ deb: dist ## build the Debian packages, into dist/ (./setup.sh package first)
 	find "$$work" -maxdepth 1 -type f -exec mv -t dist {} +
 	@ls dist/*.deb
 .PHONY: FORCE all help run test check test-all support-table lint prove fuzz coverage sanitizers valgrind mutants \
-    bench bench-full bench-systemd bench-programs clean distclean install uninstall dist deb
+    bench bench-full bench-systemd clean distclean install uninstall dist deb

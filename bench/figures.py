@@ -1,48 +1,40 @@
 #!/usr/bin/env python3
 """What the bench measured, and the tables of README and docs/ that come of it.
 
-    figures.py --keep FILE <LINES    keep what was measured in FILE, and print it
-    figures.py                       print the tables, of what is kept here
-    figures.py PAGE...               put each where a page has one with the same heads
+    figures.py --keep FILE COMMAND...  run what measures, and keep its figures in FILE
+    figures.py                         print each figure and the tables: median (lowest to highest)
+    figures.py PAGE...                 put each table where a page has one with the same heads
 
-A line of JSON has a figure of a program in one round; a file the values of all rounds, as
-measured[figure][program][quantity].
+The command prints FIGURE,PROGRAM,QUANTITY,VALUE in each round; a file has the values of all rounds,
+as measured[figure][program][quantity].
 """
 import json
 import os
 import pathlib
-import platform
 import re
 import statistics
 import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
+RESULTS, BY_SYSTEMD = (json.loads((HERE / name).read_text())
+                       for name in ("results.json", "results-systemd.json"))
+MEASURED = RESULTS["measured"] | BY_SYSTEMD["measured"]
+RELEASES = sorted(BY_SYSTEMD["measured"])
 
-# What a row compares timesvc-static and timesvc with; the figure, and its quantity.
+# The figure, and what it compares timesvc-static and timesvc with.
 RATIOS = (
-    ("connections a second, beside a Python handler", ("handler.py", "handler.py"),
-     "connections-1", "per_second"),
-    ("... a shell handler", ("handler.sh", "handler.sh"), "connections-1", "per_second"),
+    ("connections a second, beside a Python handler", "connections-1", "handler.py", "handler.py"),
+    ("... a shell handler", "connections-1", "handler.sh", "handler.sh"),
     ("... the floor: an empty program, linked alike, with a fixed reply",
-     ("floor", "linked"), "connections-1", "per_second"),
-    ("... the floor, 8 clients at once", ("floor", "linked"),
-     "connections-8", "per_second"),
-    ("... a threaded Python server, which starts no process", ("threaded.py", "threaded.py"),
-     "connections-1", "per_second"),
-    ("... xinetd's own daytime, which starts none either", ("xinetd", "xinetd"),
-     "connections-1", "per_second"),
+     "connections-1", "floor", "linked"),
+    ("... the floor, 8 clients at once", "connections-8", "floor", "linked"),
+    ("... a threaded Python server, which starts no process",
+     "connections-1", "threaded.py", "threaded.py"),
     ("pipelined replies a second, beside a handler that does not look at its input",
-     ("linked", "linked"), "pump", "per_second"),
+     "pump", "linked", "linked"),
     ("private memory of an idle connection, beside a Python handler",
-     ("handler.py", "handler.py"), "memory", "private_kb"),
-)
-
-UNITS = (
-    ("bare, with the floor", "bare"),
-    ("as shipped", "shipped"),
-    ("with static.conf", "static"),
-    ("with most-sandboxed.conf", "most-sandboxed"),
+     "memory", "handler.py", "handler.py"),
 )
 
 
@@ -62,104 +54,92 @@ def spread(values, form):
 
 def beside(figure, quantity, ours, theirs):
     """Their ratio in each round, in which they took turns: what slows the machine slows both."""
-    return [a / b for a, b in zip(figure[ours][quantity], figure[theirs][quantity])]
+    programs = MEASURED[figure]
+    return [a / b for a, b in zip(programs[ours][quantity], programs[theirs][quantity])]
 
 
-def releases(measured):
-    return sorted(figure for figure in measured if figure.startswith("systemd "))
-
-
-def ratios(measured, show=middle):
+def ratios(show):
     yield "ratio", "`timesvc-static`", "`timesvc`"
-    for title, others, figure, quantity in RATIOS:
+    for title, figure, *others in RATIOS:
+        quantity = "private_kb" if figure == "memory" else "per_second"
         pairs = zip(("timesvc-static", "timesvc"), others)
-        yield (title, *(show(beside(measured[figure], quantity, *pair), times) for pair in pairs))
+        yield title, *(show(beside(figure, quantity, *pair), times) for pair in pairs)
 
 
-def units(measured, show=middle):
-    systemds = [measured[release] for release in releases(measured)]
-    yield "unit", *releases(measured), "exposure"
-    for title, unit in UNITS:
-        yield (title, *(show(beside(systemd, "first_reply_us", unit, "bare"), "{:.1f} ×".format)
-                        for systemd in systemds), systemds[0][unit]["exposure"][0])
+def units(show):
+    yield "unit", *RELEASES, "exposure"
+    for unit, title in (("bare", "bare, with the floor"), ("shipped", "as shipped"),
+                        ("static", "with static.conf"),
+                        ("most-sandboxed", "with most-sandboxed.conf")):
+        yield (title, *(show(beside(release, "first_reply_us", unit, "bare"), "{:.1f} ×".format)
+                        for release in RELEASES), MEASURED[RELEASES[0]][unit]["exposure"][0])
 
 
-def machine(measured, cores):
-    def median(figure, program, quantity):
-        return statistics.median(measured[figure][program][quantity])
+def machine():
+    def median(figure, program, quantity="per_second"):
+        return statistics.median(MEASURED[figure][program][quantity])
 
-    static = median("connections-8", "timesvc-static", "per_second")
+    cores = RESULTS["machine"]["cores"]
+    static = median("connections-8", "timesvc-static")
     million = 1_000_000 / static * cores
     yield "the machine of the bench", "figure"
     yield "cores", cores
     yield "connections a second, `timesvc-static` under tcpserver, 8 clients", f"{static:,.0f}"
-    yield "... `timesvc`, the same", f"{median('connections-8', 'timesvc', 'per_second'):,.0f}"
-    for release in releases(measured):
+    yield "... `timesvc`, the same", f"{median('connections-8', 'timesvc'):,.0f}"
+    for release in RELEASES:
         yield (f"... `timesvc` by the shipped unit, {release}, one client",
-               f"{median(release, 'shipped', 'per_second'):,.0f}")
+               f"{median(release, 'shipped'):,.0f}")
     yield ("private memory of an idle connection, `timesvc-static`",
            f"{median('memory', 'timesvc-static', 'private_kb'):.0f} KB")
     yield "cores for a million connections a second, at the first rate", f"{million:,.0f}"
     yield "... in hosts of 64 cores", f"{-(-million // 64):,.0f}"
 
 
-def text(rows):
-    heads, *others = rows
-    lines = [heads, ["---"] * len(heads), *others]
-    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
-
-
-def tables():
-    results, systemd = (json.loads((HERE / name).read_text())
-                        for name in ("results.json", "results-systemd.json"))
-    measured = results["measured"] | systemd["measured"]
-    return [text(ratios(measured)), text(units(measured)),
-            text(machine(measured, results["machine"]["cores"]))]
+def tables(show):
+    for heads, *others in ratios(show), units(show), machine():
+        lines = [heads, ["---"] * len(heads), *others]
+        yield "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
 
 
 def put(page):
     content = page.read_text()
-    for table in tables():
+    for table in tables(middle):
         heads = re.escape(table.split("\n")[0])
         content = re.sub(rf"^{heads}\n(\|.*\n)*", lambda _: table, content, flags=re.M)
     page.write_text(content)
 
 
-def this_machine():
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        model = re.search(r"^model name\s*: (.*)", file.read(), re.M)
-    version = subprocess.run([HERE.parent / "timesvc", "--version"], capture_output=True,
-                             text=True, check=True).stdout.strip()
-    return {"processor": model[1] if model else platform.machine(), "cores": os.cpu_count(),
-            "kernel": f"{platform.system()} {platform.release()}", "program": version}
-
-
-def save(path, results):
-    """As JSON, with the rounds in one line."""
-    rounds = re.compile(r"\[[^]]*\]")
-    path.write_text(rounds.sub(lambda found: " ".join(found[0].split()),
-                               json.dumps(results, indent=1)) + "\n")
-
-
-def keep(path, lines):
-    measured = {}
-    for line in map(json.loads, lines):
-        program = measured.setdefault(line["figure"], {}).setdefault(line["program"], {})
-        for quantity, value in line["values"].items():
-            program.setdefault(quantity, []).append(value)
-    save(path, {"machine": this_machine(), "measured": measured})
-    for figure, programs in measured.items():
+def print_all():
+    for figure, programs in MEASURED.items():
         for program, quantities in programs.items():
             for quantity, values in quantities.items():
                 print(f"{figure:14} {program:15} {quantity:15} {spread(values, '{:,.1f}'.format)}")
-    print(f"\nThe ratios of each round: the median (lowest to highest).\n"
-          f"{text((units if releases(measured) else ratios)(measured, spread))}", end="")
+    print("", *tables(spread), sep="\n", end="")
+
+
+def keep(path, command):
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if run.returncode:
+        sys.exit("nothing is kept")
+    measured = {}
+    for line in run.stdout.splitlines():
+        figure, program, quantity, value = line.split(",")
+        programs = measured.setdefault(figure, {})
+        programs.setdefault(program, {}).setdefault(quantity, []).append(float(value))
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    version = subprocess.check_output([HERE.parent / "timesvc", "--version"], text=True)
+    results = {"machine": {"processor": model[1], "cores": os.cpu_count(),
+                           "kernel": os.uname().release, "program": version.strip()},
+               "measured": measured}
+    # The rounds in one line.
+    path.write_text(re.sub(r"\[[^]]*\]", lambda found: " ".join(found[0].split()),
+                           json.dumps(results, indent=1)) + "\n")
 
 
 if sys.argv[1:2] == ["--keep"]:
-    keep(pathlib.Path(sys.argv[2]), sys.stdin)
+    keep(pathlib.Path(sys.argv[2]), sys.argv[3:])
 elif len(sys.argv) > 1:
     for name in sys.argv[1:]:
         put(pathlib.Path(name))
 else:
-    print("\n".join(tables()), end="")
+    print_all()

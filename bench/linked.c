@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REQUEST_SIZE (sizeof "TIME\r\n" - 1)
-#define REPLY        "JAM 00:00:00\r\n"
-#define REPLY_SIZE   (sizeof REPLY - 1)
-#define REPLIES_MAX  4096
+#define REPLY      "JAM 00:00:00\r\n"
+#define REPLY_SIZE (sizeof REPLY - 1)
+
+enum { REQUEST_SIZE = 6, REPLIES_MAX = 4096 };
 
 int main(void)
 {
@@ -21,19 +21,14 @@ int main(void)
     ssize_t got;
 
     while (!quit && (got = read(STDIN_FILENO, input, sizeof input)) > 0) {
-        size_t length = (size_t)got;
-        quit = length >= REQUEST_SIZE && input[length - REQUEST_SIZE] == 'Q';
-        pending += quit ? length - REQUEST_SIZE : length;
+        quit = got >= REQUEST_SIZE && input[got - REQUEST_SIZE] == 'Q';
+        pending += (size_t)got - (quit ? REQUEST_SIZE : 0);
         size_t due = pending / REQUEST_SIZE * REPLY_SIZE;
         pending %= REQUEST_SIZE;
         for (; filled < due; filled += REPLY_SIZE)
             memcpy(replies + filled, REPLY, REPLY_SIZE);
-        for (size_t sent = 0; sent < due;) {
-            ssize_t written = write(STDOUT_FILENO, replies + sent, due - sent);
-            if (written < 0)
-                return 1;
-            sent += (size_t)written;
-        }
+        if (write(STDOUT_FILENO, replies, due) != (ssize_t)due)
+            return 1;
     }
     return 0;
 }
