@@ -54,7 +54,7 @@ test: all ## test what any user can, in two minutes (TESTS=tests/wire.bats for o
 	@tests/run $(TESTS)
 check: test
 test-all: all ## test everything, as root
-	@tests/run --all
+	@tests/run $(or $(TESTS),--all)
 support-table: ## put what the last test-all found into docs/supervisors.md
 	@tests/support-table docs/supervisors.md
 lint: all ## check the sources with every analyser
