@@ -4,7 +4,7 @@ TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TREE=$(dirname "$TESTS")
 TIMESVC=${TIMESVC:-$TREE/timesvc}
 
-# retry COMMAND...: until it succeeds, for ten seconds at most.
+# retry COMMAND...: until it succeeds, for 15 seconds at most.
 retry() {
     local deadline=$((SECONDS + 15))
     until "$@"; do
@@ -16,16 +16,10 @@ retry() {
 # listens PID ADDRESS: the process owns a socket that listens there. That the address answers
 # would not say whose it is, and would count as a connection.
 listens() {
-    local inodes
     case $2 in
-        /*) inodes=$(awk -v path="$2" '$8 == path && $4 == "00010000" { print $7 }' /proc/net/unix) ;;
-        *)
-            inodes=$(awk -v port="$(printf ':%04X$' "${2##*:}")" \
-                '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp /proc/net/tcp6)
-            ;;
-    esac
-    [ -n "$inodes" ] && find "/proc/$1/fd" -printf '%l\n' 2>/dev/null |
-        grep -qxF "$(awk '{ print "socket:[" $1 "]" }' <<<"$inodes")"
+        /*) ss -Hlxp src "unix:$2" ;;
+        *) ss -Hltnp sport = "${2##*:}" ;;
+    esac | grep -qF "pid=$1,"
 }
 
 # leash COMMAND...: become the command, which gets SIGTERM if the shell that started us dies.
@@ -35,8 +29,7 @@ leash() {
 
 # choose_address: a port of the supervisor's own. A file in supervisors/ may choose otherwise.
 choose_address() {
-    export HOST=127.0.0.1
-    export PORT=$((RANDOM % 10000 + 20000))
+    export HOST=127.0.0.1 PORT=$((RANDOM % 10000 + 20000))
     export ADDRESS=$HOST:$PORT
 }
 
@@ -92,7 +85,6 @@ shipped() {
 
 # superserver PACKAGE NAME ARGUMENT...: become one of those that setup.sh has unpacked, not installed.
 superserver() {
-    local root=$TESTS/.superservers/$1 lib
-    lib=$root/usr/lib/$(gcc -print-multiarch)
-    leash env LD_LIBRARY_PATH="$lib" "$root/usr/sbin/$2" "${@:3}"
+    local root=$TESTS/.superservers/$1
+    leash env LD_LIBRARY_PATH="$root/usr/lib/$(gcc -print-multiarch)" "$root/usr/sbin/$2" "${@:3}"
 }
