@@ -2,13 +2,13 @@
 """A peer that talks to timesvc by a script, byte for byte, and waits for nothing forever.
 
 usage: peer.py connect [--from HOST] ADDRESS STEP...
-       peer.py launch [--over tcp|tcp6|mapped|linklocal|unix|pipes|split|terminal|listener|datagrams]
-                      [--stderr peer|closed|pipe] [--status N] [--nonblock yes] STEP... -- PROGRAM [ARGUMENT...]
+       peer.py launch [--over HOW] [--stderr peer|closed|pipe] [--status N] [--nonblock yes]
+                      STEP... -- PROGRAM [ARGUMENT...]
 
 connect talks, from HOST if that is given, to what listens at HOST:PORT, or at a path. launch is a
-supervisor in small: it starts the program on a connection of its own (split: its output is a pipe),
-talks to it, expects it to exit (with status 0 unless told otherwise), and prints what it wrote to
-standard error.
+supervisor in small: it starts the program on a connection of its own, talks to it, expects it to
+exit (with status 0 unless told otherwise), and prints what it wrote to standard error. HOW is tcp,
+tcp6, mapped, linklocal, unix, pipes, split (its output is a pipe), terminal, listener or datagrams.
 
 Steps, done in order; the first that fails ends the script with status 1:
 
@@ -54,6 +54,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import tty
 
@@ -101,10 +102,10 @@ class Peer:
 
     def receive_all(self, size):
         """So many bytes, or those before the end."""
-        got = b''
-        while len(got) < size and (some := self.receive(size - len(got))):
+        got = bytearray()
+        while len(got) < size and (some := self.receive(min(size - len(got), 1 << 16))):
             got += some
-        return got
+        return bytes(got)
 
     def do_expect(self, text):
         wanted = reply(text)
@@ -185,7 +186,7 @@ class Peer:
         self.sink.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
         self.sink.close()
 
-    # Both
+    # Both, and time
 
     def do_stale(self, seconds):
         count = 2048  # 16 KB that bring 130 KB, more than pipes hold
@@ -218,20 +219,18 @@ class Peer:
                                  b'TI\x00ME\r\n', b'FOO\r\r\n'], k=int(count))
         wanted = b''.join(b'JAM 00:00:00\r\n' if request in (b'TIME\r\n', b'TIME\n') else
                           b'Invalid request\r\n' for request in requests)
-        data, got = memoryview(b''.join(requests)), bytearray()
-        while len(got) < len(wanted):
-            readable, writable, _ = select.select([self.source], [self.sink] if data else [],
-                                                  [], PATIENCE)
-            if writable:
-                data = data[self.send_some(data[:draw.randint(1, 1 << draw.randint(1, 16))]):]
-            some = self.receive(1 << 16) if readable else b''
-            if not writable and not some:
-                break
-            got += some
+
+        def send():
+            data = memoryview(b''.join(requests))
+            while data:
+                size = draw.randint(1, 1 << draw.randint(1, 16))
+                self.send(data[:size])
+                data = data[size:]
+
+        threading.Thread(target=send, daemon=True).start()
+        got = self.receive_all(len(wanted))
         assert at_midnight(got) == wanted, \
             f'{len(got)} bytes came of {len(wanted)}, or wrong ones, SEED={seed}'
-
-    # Time, and what else there is
 
     def do_after(self, seconds):
         took = time.monotonic() - self.before

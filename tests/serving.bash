@@ -66,9 +66,8 @@ start() {
 # whose FIN was lost.
 stop_serving() {
     [ -n "${SERVER:-}" ] || return 0
-    local children=()
-    read -ra children < <(cat "/proc/$SERVER/task/$SERVER/children" 2>/dev/null) || true
-    kill "$SERVER" "${children[@]}" 2>/dev/null || true
+    # shellcheck disable=SC2046 # each is a process
+    kill "$SERVER" $(cat "/proc/$SERVER/task/$SERVER/children") 2>/dev/null || true
     wait "$SERVER" 2>/dev/null || true
 }
 
@@ -83,7 +82,7 @@ shipped() {
     export HOST=127.0.0.1 PORT=45000 ADDRESS=127.0.0.1:45000
 }
 
-# superserver PACKAGE NAME ARGUMENT...: become one of those that setup.sh has unpacked, not installed.
+# superserver PACKAGE NAME ARGUMENT...: become one of those that setup.sh has unpacked.
 superserver() {
     local root=$TESTS/.superservers/$1
     leash env LD_LIBRARY_PATH="$root/usr/lib/$(gcc -print-multiarch)" "$root/usr/sbin/$2" "${@:3}"
