@@ -55,8 +55,6 @@ test: all ## test what any user can, in two minutes (TESTS=tests/wire.bats for o
 check: test
 test-all: all ## test everything, as root
 	@tests/run $(or $(TESTS),--all)
-support-table: ## put what the last test-all found into docs/supervisors.md
-	@tests/support-table docs/supervisors.md
 lint: all ## check the sources with every analyser
 	@tests/lint
 
@@ -69,7 +67,7 @@ tests/verify/%: FORCE
 	@$(MAKE) --no-print-directory -C tests/verify $*
 
 clean: ## remove what was built; distclean: what setup.sh fetched, too
-	rm -rf timesvc timesvc-static dist tests/.support
+	rm -rf timesvc timesvc-static dist
 	$(MAKE) -C tests/verify clean
 	$(MAKE) -C bench clean
 distclean: clean
@@ -126,5 +124,5 @@ deb: dist ## build the Debian packages, into dist/ (./setup.sh package first)
 	(cd "$$work/$(NAME)" && dpkg-buildpackage -us -uc) >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }; \
 	find "$$work" -maxdepth 1 -type f -exec mv -t dist {} +
 	@ls dist/*.deb
-.PHONY: FORCE all help run test check test-all support-table lint prove fuzz coverage sanitizers valgrind mutants \
+.PHONY: FORCE all help run test check test-all lint prove fuzz coverage sanitizers valgrind mutants \
     bench bench-full bench-systemd clean distclean install uninstall dist deb

@@ -9,6 +9,8 @@
 #     ./setup.sh lint       ... and check the sources
 #     ./setup.sh verify     ... and fuzz, measure coverage, run under sanitizers and valgrind
 #     ./setup.sh bench      ... and measure
+#
+# or for more than one of these.
 set -eu
 cd "$(dirname "$0")"
 
@@ -25,31 +27,28 @@ all     gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 all     gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
 all     libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross valgrind
 verify  clang python3-clang afl++ gcovr valgrind
-bench   valgrind
 lint    clang clang-format clang-tidy cppcheck shellcheck mandoc
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only
 # unpacked, and the libraries that they need are installed.
 unpacked='xinetd openbsd-inetd inetutils-inetd rlinetd haproxy'
-# The Debian releases whose systemd is booted in a container, as root.
-releases='bookworm trixie'
 
-case ${1:-} in
-    '') purposes='build|run' ;;
-    package | lint) purposes="build|run|$1" ;;
-    test) purposes='build|run|test' ;;
-    verify) purposes='build|run|test|verify' ;;
-    test-all | bench) purposes="build|run|package|test|all|bench" ;;
-    *)
-        echo "usage: $0 [package|test|test-all|lint|verify|bench]" >&2
-        exit 64
-        ;;
-esac
+purposes='build|run'
+for purpose in "$@"; do
+    case $purpose in
+        package | test | lint) purposes="$purposes|$purpose" ;;
+        verify) purposes="$purposes|test|verify" ;;
+        test-all | bench) purposes="$purposes|package|test|all" ;;
+        *)
+            echo "usage: $0 [package|test|test-all|lint|verify|bench]..." >&2
+            exit 64
+            ;;
+    esac
+done
 log=$(mktemp)
-trap 'rm -rf "$log" tests/.superservers/part tests/.roots/*.part.tar' EXIT
+trap 'rm -rf "$log" tests/.superservers/part tests/.roots/part.tar' EXIT
 trap 'exit 130' INT TERM
 
-# stop WHY
 stop() {
     echo "$0: $1" >&2
     exit 1
@@ -57,26 +56,12 @@ stop() {
 
 # quietly COMMAND...: what it says matters only where it fails.
 quietly() {
-    "$@" >"$log" 2>&1 </dev/null || {
-        cat "$log" >&2
-        exit 1
-    }
-}
-
-# As root, where we are not.
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then
-        quietly "$@"
-    else
-        command -v sudo >/dev/null || stop 'become root first, or install sudo'
-        quietly sudo "$@"
-    fi
+    "$@" >"$log" 2>&1 </dev/null || stop "$* failed: $(cat "$log")"
 }
 
 # listed PURPOSES: the packages that are for one of these.
 listed() {
-    echo "$packages" | awk -v purposes="^($1)$" \
-        '$1 ~ purposes { for (i = 2; i <= NF; i++) print $i }'
+    echo "$packages" | sed -nE "s/^($1) +//p" | tr ' ' '\n' | sort -u
 }
 
 # get PACKAGE...: those that are missing.
@@ -87,29 +72,34 @@ get() {
         [ "$status" = installed ] || missing="$missing $package"
     done
     [ -n "$missing" ] || return 0
-    command -v apt-get >/dev/null || stop "this is no Debian. Install$missing, or what they are called here:
+    command -v apt-get >/dev/null ||
+        stop "this is no Debian. Install$missing, or what they are called here:
     dnf install gcc make systemd-devel musl-gcc    apk add build-base    pacman -S base-devel musl"
+    sudo=sudo
+    [ "$(id -u)" -ne 0 ] || sudo=
+    $sudo true 2>/dev/null ||
+        stop "only root can install$missing: you are not root, and cannot use sudo"
     echo "Installing:$missing"
-    (as_root apt-get update --error-on=any) 2>/dev/null ||
-        stop "the package archive cannot be reached, or not as this user: try  apt-get update"
+    $sudo apt-get update --error-on=any >"$log" 2>&1 </dev/null ||
+        stop "the package lists cannot be updated: $(sed -n 's/^E: //p' "$log" | head -n 1)"
     # shellcheck disable=SC2086 # each word is a package
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+    quietly $sudo env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends $missing
 }
 
 # shellcheck disable=SC2046 # each word is a package
 get $(listed "$purposes")
-case ${1:-} in test-all | bench) ;; *) exit 0 ;; esac
+case $purposes in *all*) ;; *) exit 0 ;; esac
 
 here=tests/.superservers
 for package in $unpacked; do
     [ ! -e "$here/$package.deb" ] || continue
     echo "Unpacking $package"
     rm -rf "${here:?}/$package" "$here/part"
-    mkdir -p "$here"
-    (cd "$here" && quietly apt-get download "$package")
-    quietly dpkg -x "$here/$package"_*.deb "$here/part"
-    mv "$here/part" "$here/$package"
-    mv "$here/$package"_*.deb "$here/$package.deb"
+    mkdir -p "$here/part"
+    (cd "$here/part" && quietly apt-get download "$package" && quietly dpkg -x ./*.deb root)
+    mv "$here/part/root" "$here/$package"
+    mv "$here/part"/*.deb "$here/$package.deb"
 done
 
 # needed PACKAGE...: what these, unpacked, depend on; of alternatives the first.
@@ -122,27 +112,22 @@ needed() {
 # shellcheck disable=SC2046,SC2086 # each word is a package
 get $(needed $unpacked | grep '^lib')
 
-# root NAME RELEASE PACKAGE...: a root directory with these packages, besides what boots.
+# root NAME RELEASE PACKAGES: a root directory with these packages, besides what boots.
 root() {
-    file=tests/.roots/$1
-    release=$2
-    shift 2
-    [ ! -e "$file.tar" ] || return 0
-    echo "Making a root directory of Debian $release: ${file##*/}"
-    quietly mmdebstrap --variant=minbase --include="systemd-sysv iproute2 $*" \
-        "$release" "$file.part.tar"
-    mv "$file.part.tar" "$file.tar"
+    [ ! -e "tests/.roots/$1.tar" ] || return 0
+    echo "Making a root directory of Debian $2: $1"
+    quietly mmdebstrap --variant=minbase --include="systemd-sysv iproute2 $3" "$2" \
+        tests/.roots/part.tar
+    mv tests/.roots/part.tar "tests/.roots/$1.tar"
 }
 
 # Only root boots them.
 [ "$(id -u)" -eq 0 ] || exit 0
 mkdir -p tests/.roots
-for release in $releases; do
-    # shellcheck disable=SC2046 # each word is a package
-    root "$release" "$release" $(listed 'build|run')
-done
+root bookworm bookworm "$(listed 'build|run')"
+root trixie trixie "$(listed 'build|run')"
 # Of this machine's release, as what was unpacked is: the tests install that there. xinetd's unit
 # takes for granted that procps is there.
-# shellcheck disable=SC1091,SC2046 # each word is a package
+# shellcheck disable=SC1091
 root inetd "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
-    netcat-openbsd procps $(needed openbsd-inetd xinetd)
+    "netcat-openbsd procps $(needed openbsd-inetd xinetd)"

@@ -7,6 +7,7 @@ bats_load_library bats-assert
 
 source "$(dirname "${BASH_SOURCE[0]}")/serving.bash"
 SUPERVISOR=${SUPERVISOR:-unix}
+START=(${EMULATOR:+"$EMULATOR"}) # what starts the program where peer.py does
 
 # skip_unless_root WHY: in CI nothing is skipped.
 skip_unless_root() {
@@ -24,54 +25,37 @@ need() {
     flock "$TESTS/verify/Makefile" make -s -C "$TREE" "${@/#/tests/verify/}" 3>&-
 }
 
-# report COLUMN VALUE: what this run found out about the supervisor, for the support table.
+# report COLUMN VALUE: this was found; docs/supervisors.md has to tell it of the supervisor.
 report() {
-    [ -z "${SUPPORT:-}" ] || echo "$2" >>"$SUPPORT/$SUPERVISOR.$1"
-}
-
-has_no_port() {
-    [ "$SUPERVISOR" = pipes ] || [ "$SUPERVISOR" = unix ]
+    grep "^| ${SUPERVISOR} " "$TREE/docs/supervisors.md" | grep -qF "| $2 |" ||
+        fail "docs/supervisors.md does not tell that with $SUPERVISOR the $1 is: $2"
 }
 
 # converse STEP...: talk to the program under $SUPERVISOR, as peer.py says.
 converse() {
-    local before=()
-    # It stalls for a second at random, before it starts the program: not the program's fault.
-    if [ "$SUPERVISOR" = inetutils-inetd ]; then
-        before=('send:\n' 'expect:Invalid request\r\n')
-        report but 'a start stalls for a second at random'
-    fi
-    if has_no_port; then
-        run "$TESTS/peer.py" launch --over "$SUPERVISOR" "$@" -- "${EMULATOR:-env}" "$TIMESVC"
-    else
-        run "$TESTS/peer.py" connect "$ADDRESS" "${before[@]}" "$@"
-    fi
+    case $SUPERVISOR in
+        pipes | unix) launch --over "$SUPERVISOR" "$@" -- ;;
+        # It stalls for a second at random, before it starts the program: not the program's fault.
+        inetutils-inetd) connect 'send:\n' 'expect:Invalid request\r\n' "$@" ;;
+        *) connect "$@" ;;
+    esac
+}
+
+connect() {
+    run "$TESTS/peer.py" connect "$ADDRESS" "$@"
     assert_success
 }
 
-# last BYTES: the step that expects them behind our half-close. ncat takes that for the end of
-# the conversation and may drop what the program still says, from anywhere on.
+# last BYTES: the step that expects them behind our half-close. ncat takes that for the end, and
+# may drop what the program still says, from anywhere on.
 last() {
-    case $SUPERVISOR in
-        ncat)
-            echo "some-of:$1"
-            report but 'it drops replies after the end of input'
-            ;;
-        *) echo "expect:$1" ;;
-    esac
+    [ "$SUPERVISOR" = ncat ] && echo "some-of:$1" || echo "expect:$1"
 }
 
-# most_at_once COUNT: so many requests, if the supervisor can have them under way. socat and
-# ncat, between pipes, write and do not read meanwhile: once the pipes of both directions are
-# full they stop for good.
+# most_at_once COUNT: so many requests, if the supervisor can have them under way. socat and ncat,
+# between pipes, do not read while they write: with the pipes of both directions full they stop.
 most_at_once() {
-    case $SUPERVISOR in
-        ncat | socat-pipes)
-            echo 2000
-            report but 'it stops where both pipes are full'
-            ;;
-        *) echo "$1" ;;
-    esac
+    [[ $SUPERVISOR =~ ^(ncat|socat-pipes)$ ]] && echo 2000 || echo "$1"
 }
 
 # launch [OPTION...] STEP... -- [OPTION...]: start the program with these options; $output is
@@ -87,26 +71,16 @@ launch() {
     assert_success
 }
 
-# served: the program that the shipped configuration starts under $SUPERVISOR.
-served() {
-    case $SUPERVISOR in
-        systemd-*) echo "$SCRATCH/root/usr/local/sbin/timesvc" ;;
-        *) echo /usr/local/sbin/timesvc-static ;;
-    esac
-}
-
 # serve_with OPTION...: more options than the shipped configuration has, for this file.
 serve_with() {
-    local program
-    program=$(served)
-    mv "$program" "$program.real"
+    export SERVED=/usr/local/sbin/timesvc-static
+    [[ $SUPERVISOR != systemd-* ]] || SERVED=$SCRATCH/root/usr/local/sbin/timesvc
+    mv "$SERVED" "$SERVED.real"
     # shellcheck disable=SC2016 # the script's to expand
-    printf '#!/bin/sh\nexec "$0.real" %s "$@"\n' "$*" >"$program"
-    chmod 755 "$program"
+    printf '#!/bin/sh\nexec "$0.real" %s "$@"\n' "$*" >"$SERVED"
+    chmod 755 "$SERVED"
 }
 
 serve_as_shipped() {
-    local program
-    program=$(served)
-    mv "$program.real" "$program"
+    mv "$SERVED.real" "$SERVED"
 }

@@ -4,7 +4,7 @@ TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TREE=$(dirname "$TESTS")
 TIMESVC=${TIMESVC:-$TREE/timesvc}
 
-# retry COMMAND...: until it succeeds, for ten seconds at most.
+# retry COMMAND...: until it succeeds, for 15 seconds at most.
 retry() {
     local deadline=$((SECONDS + 15))
     until "$@"; do
@@ -16,16 +16,10 @@ retry() {
 # listens PID ADDRESS: the process owns a socket that listens there. That the address answers
 # would not say whose it is, and would count as a connection.
 listens() {
-    local inodes
     case $2 in
-        /*) inodes=$(awk -v path="$2" '$8 == path && $4 == "00010000" { print $7 }' /proc/net/unix) ;;
-        *)
-            inodes=$(awk -v port="$(printf ':%04X$' "${2##*:}")" \
-                '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp /proc/net/tcp6)
-            ;;
-    esac
-    [ -n "$inodes" ] && find "/proc/$1/fd" -printf '%l\n' 2>/dev/null |
-        grep -qxF "$(awk '{ print "socket:[" $1 "]" }' <<<"$inodes")"
+        /*) ss -Hlxp src "unix:$2" ;;
+        *) ss -Hltnp sport = "${2##*:}" ;;
+    esac | grep -qF "pid=$1,"
 }
 
 # leash COMMAND...: become the command, which gets SIGTERM if the shell that started us dies.
@@ -35,8 +29,7 @@ leash() {
 
 # choose_address: a port of the supervisor's own. A file in supervisors/ may choose otherwise.
 choose_address() {
-    export HOST=127.0.0.1
-    export PORT=$((RANDOM % 10000 + 20000))
+    export HOST=127.0.0.1 PORT=$((RANDOM % 10000 + 20000))
     export ADDRESS=$HOST:$PORT
 }
 
@@ -73,9 +66,8 @@ start() {
 # whose FIN was lost.
 stop_serving() {
     [ -n "${SERVER:-}" ] || return 0
-    local children=()
-    read -ra children < <(cat "/proc/$SERVER/task/$SERVER/children" 2>/dev/null) || true
-    kill "$SERVER" "${children[@]}" 2>/dev/null || true
+    # shellcheck disable=SC2046 # each is a process
+    kill "$SERVER" $(cat "/proc/$SERVER/task/$SERVER/children") 2>/dev/null || true
     wait "$SERVER" 2>/dev/null || true
 }
 
@@ -90,9 +82,8 @@ shipped() {
     export HOST=127.0.0.1 PORT=45000 ADDRESS=127.0.0.1:45000
 }
 
-# superserver PACKAGE NAME ARGUMENT...: become one of those that setup.sh has unpacked, not installed.
+# superserver PACKAGE NAME ARGUMENT...: become one of those that setup.sh has unpacked.
 superserver() {
-    local root=$TESTS/.superservers/$1 lib
-    lib=$root/usr/lib/$(gcc -print-multiarch)
-    leash env LD_LIBRARY_PATH="$lib" "$root/usr/sbin/$2" "${@:3}"
+    local root=$TESTS/.superservers/$1
+    leash env LD_LIBRARY_PATH="$root/usr/lib/$(gcc -print-multiarch)" "$root/usr/sbin/$2" "${@:3}"
 }
