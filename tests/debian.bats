@@ -44,7 +44,7 @@ setup_file() {
     assert_output ''
 }
 
-@test "the package for inetd needs neither systemd nor a library, and names the musl that is in it" {
+@test "the package for inetd needs neither systemd nor a library, and names its musl" {
     local musl
     # shellcheck disable=SC2016 # dpkg-query's to expand
     musl=$(dpkg-query -W -f 'musl (= ${source:Version})' musl-dev)
