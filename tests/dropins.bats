@@ -9,59 +9,48 @@ source "$TESTS/pages.bash"
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true
     export -f inside
+    # One more network to the container, with a stranger and a proxy.
+    ip address add 192.0.2.1/24 dev timesvc
+    ip address add 192.0.2.10/24 dev timesvc
+    inside ip route add 192.0.2.0/24 dev host0
 }
 
 teardown() {
     # Restarted more than five times in ten seconds, a unit fails (StartLimitBurst=).
     inside bash -c 'rm -rf /etc/systemd/system/*timesvc*.d; systemctl daemon-reload
         systemctl restart timesvc.socket; systemctl reset-failed timesvc.socket'
-    ip address flush to 192.0.2.0/24 dev timesvc
 }
 
-# dropped_in EXAMPLE: what its first lines say is done, in the directory that it is in.
+# dropped_in EXAMPLE: as it says at its top.
 dropped_in() {
-    run -0 inside bash -euc "cd /root/timesvc/examples; $(example_commands "$1")"
-    assert_output ''
-    run -0 inside systemd-analyze verify --man=no timesvc.socket timesvc@1.service
+    run -0 inside bash -euc "cd /root/timesvc/examples; $(example_commands "$1")
+        systemd-analyze verify --man=no timesvc.socket timesvc@1.service"
     assert_output ''
 }
 
-# journal_has TEXT: one of timesvc's records.
+# journal_has IDENTIFIER TEXT
 journal_has() {
     inside journalctl --no-pager --output=cat --identifier="$1" | grep -qF -- "$2"
 }
 
-# serves HOST PORT [FROM]: within two seconds.
-serves() {
-    [[ $(printf 'TIME\r\nQUIT\r\n' | nc -N -w 2 ${3:+-s "$3"} "$1" "$2") = JAM\ * ]]
-}
-
-@test "options.conf logs each request, and has the program take its time limit" {
+@test "options.conf logs each request" {
     dropped_in options.conf
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    local words='tr "\0" " " <"/proc/$(systemctl show --property=MainPID --value "timesvc@*" | grep "^[1-9]")/cmdline"'
-    converse 'send:TIME' 'expect:JAM %T' "run:inside bash -c '$words' >'$BATS_TEST_TMPDIR/words'" \
-        'send:\nFOO\n' 'expect:\r\nInvalid request\r\n' 'send:QUIT' eof
-    assert_equal "$(<"$BATS_TEST_TMPDIR/words")" '/usr/local/sbin/timesvc -v -t 600 '
-    retry journal_has timesvc "request peer=$SOURCE port="
+    converse 'send:TIME' 'expect:JAM %T' 'send:\nFOO' 'expect:\r\nInvalid request' 'send:QUIT' eof
     retry journal_has timesvc ' request=FOO'
-    retry journal_has timesvc ' end=quit requests=3 invalid=1 '
 }
 
 @test "another-port.conf serves that port in place of 45000" {
     dropped_in another-port.conf
-    serves "$HOST" 4500
+    ADDRESS=$HOST:4500 converse 'send:TIME' 'expect:JAM %T'
     run ! nc -z "$HOST" 45000
 }
 
 @test "some-networks.conf serves those, and gives others no answer" {
-    ip address add 192.0.2.1/24 dev timesvc
-    inside ip route replace 192.0.2.0/24 dev host0
-    serves "$HOST" 45000 192.0.2.1
+    nc -z -w 2 -s 192.0.2.1 "$HOST" 45000
     dropped_in some-networks.conf
-    run ! serves "$HOST" 45000 192.0.2.1
-    serves "$HOST" 45000 "$SOURCE"
-    serves "$HOST6" 45000
+    run ! nc -z -w 2 -s 192.0.2.1 "$HOST" 45000
+    nc -z -s "$SOURCE" "$HOST" 45000
+    nc -z "$HOST6" 45000
 }
 
 @test "client-limits.conf lets one address have four connections" {
@@ -72,40 +61,27 @@ serves() {
 }
 
 @test "time-zone.conf tells the time of that place" {
-    local before
     dropped_in time-zone.conf
-    before=$(TZ=WIB-7 date +%H:%M)
-    run -0 bash -c "printf TIME | nc -q 1 $HOST 45000"
-    # The minute may end meanwhile.
-    [[ $output = "JAM $before:"* ]] || assert_output --partial "JAM $(TZ=WIB-7 date +%H:%M):"
+    TZ=WIB-7 converse 'send:TIME\r\n' 'expect:JAM %T\r\n' midsecond 'send:TIME' tells-now
 }
 
 @test "static.conf serves by the program without a library, and the journal has its records" {
     dropped_in static.conf
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    local program='readlink "/proc/$(systemctl show --property=MainPID --value "timesvc@*")/exe"'
-    converse 'send:TIME' 'expect:JAM %T' \
-        "run:inside bash -c '$program' >'$BATS_TEST_TMPDIR/program'" 'send:\nFOO\n' \
-        'expect:\r\nInvalid request\r\n' 'send:QUIT' eof
-    assert_equal "$(<"$BATS_TEST_TMPDIR/program")" /usr/local/sbin/timesvc-static
+    converse 'send:TIME' 'expect:JAM %T' 'send:QUIT' eof
     retry journal_has timesvc-static "ended peer=$SOURCE port="
-    retry journal_has timesvc-static ' end=quit requests=3 invalid=1 '
-    run -0 inside systemd-analyze security --no-pager --threshold=30 timesvc@1.service
 }
 
 @test "most-sandboxed.conf confines all that can be, and serves and logs as ever" {
     dropped_in most-sandboxed.conf
     run -0 inside systemd-analyze security --no-pager --threshold=2 timesvc@1.service
-    converse 'send:TIME' 'expect:JAM %T' 'send:\nFOO\nBAR\n' \
-        'expect:\r\nInvalid request\r\nInvalid request\r\n' half-close eof
+    converse 'send:TIME\nFOO\nBAR' 'expect:JAM %T\r\nInvalid request\r\nInvalid request' \
+        half-close eof
     retry journal_has timesvc ' end=eof requests=3 invalid=2 '
-    inside journalctl --no-pager --output=cat --priority=warning _PID=1 >"$BATS_TEST_TMPDIR/warnings"
-    run ! grep 'timesvc@' "$BATS_TEST_TMPDIR/warnings"
+    run -0 inside journalctl --no-pager --output=cat --priority=warning _PID=1
+    refute_output --partial 'timesvc@'
 }
 
 @test "proxy-only.conf and proxy.conf let the proxy alone tell who the client is" {
-    ip address add 192.0.2.10/24 dev timesvc
-    inside ip route replace 192.0.2.0/24 dev host0
     dropped_in proxy.conf
     dropped_in proxy-only.conf
     run ! nc -z -w 2 "$HOST" 45000
@@ -117,9 +93,7 @@ serves() {
 @test "cpu-share.conf gives all connections together a share of the processors" {
     dropped_in cpu-share.conf
     converse 'send:TIME' 'expect:JAM %T' \
-        "run:inside systemctl show system-timesvc.slice >'$BATS_TEST_TMPDIR/slice'
-         inside systemctl show --property=Slice 'timesvc@*' >>'$BATS_TEST_TMPDIR/slice'"
-    run -0 cat "$BATS_TEST_TMPDIR/slice"
+        "run:inside systemctl show system-timesvc.slice; inside systemctl show -p Slice 'timesvc@*'"
     assert_line Slice=system-timesvc.slice
     assert_line CPUWeight=10
     assert_line CPUQuotaPerSecUSec=1s

@@ -1,75 +1,58 @@
 #!/usr/bin/env bats
-# What README and timesvc(8) print for one machine without a service manager, run as printed; what
-# they print for systemd is in systemd.bats. Port 45000 has to be free, as it is in `isolated`.
+# What README, timesvc(8) and the examples print for a machine without systemd, run as printed; what
+# they print for systemd is in systemd.bats and dropins.bats. To be run in `isolated`.
 
 load helpers
 source "$TESTS/pages.bash"
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true
+    export SUPERVISOR=tcpserver # for converse
     SCRATCH=$BATS_FILE_TMPDIR
     shipped
+    # s6-run goes into /etc.
+    mkdir "$SCRATCH/upper" "$SCRATCH/work"
+    mount -t overlay none /etc -o "lowerdir=/etc,upperdir=$SCRATCH/upper,workdir=$SCRATCH/work"
+}
+
+setup() {
+    cd "$TREE" || return
 }
 
 teardown() {
-    [ -z "${SERVER:-}" ] || stop_group
+    [ -z "${SERVER:-}" ] || kill -- "-$SERVER" 2>/dev/null || true
+    retry listeners 0
 }
 
-teardown_file() {
-    umount /usr/local/sbin
+# listeners COUNT: so many sockets listen at the port.
+listeners() {
+    [ "$(ss -Hltn 'sport = 45000' | wc -l)" -eq "$1" ]
 }
 
-stop_group() {
-    kill -- "-$SERVER" 2>/dev/null || true
-}
-
-listening() {
-    [ -n "$(ss -Hltn 'sport = 45000')" ]
-}
-
-not_listening() {
-    ! listening
-}
-
-# serve_as_printed FILE TEXT: in a process group of its own, which teardown ends.
-serve_as_printed() {
-    retry not_listening
-    cd "$TREE" || return
-    env -u ADDRESS setsid bash -c "$(printed "$1" "$2")" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- </dev/null &
+# serve_by COMMANDS: in a process group of its own, which teardown ends.
+serve_by() {
+    env -u ADDRESS setsid bash -euc "$1" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- </dev/null &
     SERVER=$!
-    retry listening || { cat "$BATS_TEST_TMPDIR/log"; return 1; }
+    retry listeners 1 || { cat "$BATS_TEST_TMPDIR/log"; return 1; }
 }
 
-REPLY='^(JAM|Invalid request)'
-
-# replay COMMAND SHOWN: it prints what is shown. In a conversation by hand the lines that are no
-# replies are what the person types.
-replay() {
-    local typed='' expected=$2
-    if [[ $1 = 'nc -C '* ]]; then
-        typed=$(grep -vE "$REPLY" <<<"$2")
-        expected=$(grep -E "$REPLY" <<<"$2")
-    fi
-    run -0 bash -c "$1" <<<"$typed"
-    assert_equal "$(masked <<<"${output//$'\r'/}")" "$(masked <<<"$expected")"
+# masked: each digit looks like every other, as from one run to the next.
+masked() {
+    tr -d '\r' | tr 0-9 9
 }
 
 @test "the README's first command serves, and its transcripts are what a client sees" {
-    serve_as_printed README.md 'this serves port 45000'
-    local line command='' shown='' count=0
-    while IFS= read -r line; do
-        if [[ $line != '$ '* ]]; then
-            shown+=$line$'\n'
-            continue
-        fi
-        [ -z "$command" ] || replay "$command" "${shown%$'\n'}"
-        command=${line#'$ '} shown=
-        count=$((count + 1))
-    done < <(transcripts "$TREE/README.md"; echo '$ end')
-    [ "$count" -ge 4 ]
-    # Who has the port, as in its section on trouble.
-    run -0 bash -c "$(grep -oE "ss -ltnp '[^']*'" "$TREE/README.md")"
-    assert_output --partial '"systemd-socket-"'
+    local readme command shown typed
+    readme=$(<README.md)
+    serve_by "$(printed README.md 'this serves port 45000')"
+    while IFS= read -r command; do
+        shown=${readme#*"$ $command"$'\n'}
+        shown=${shown%%$'\n'[\$\`]*}
+        # In a conversation by hand the lines that are no replies are what the person types.
+        typed=$(sed -E '/^(JAM|Invalid|0)/d' <<<"$shown")
+        run -0 bash -c "$command" <<<"$typed"
+        assert_equal "$(masked <<<"$output")" "$(grep -vxF "$typed" <<<"$shown" | masked)"
+    done < <(sed -n 's/^\$ //p' README.md)
 }
 
 @test "the manual page's conversation without a supervisor is one" {
@@ -78,26 +61,54 @@ replay() {
     assert_regex "$stderr" 'ended peer=local end=quit requests=3 invalid=1 '
 }
 
-# told: the reply that the manual page's client gets.
-told() {
+@test "tcpserver serves by the one command of README and manual page" {
+    local command
+    command=$(printed README.md '**tcpserver**')
+    assert_equal "$(printed timesvc.8 'for at most 1024 connections')" "$command"
+    serve_by "$command"
     run -0 bash -c "$(printed timesvc.8 '.Xr nc 1 :')"
     assert_output --regexp $'^JAM [0-9:]{8}\r$'
 }
 
-@test "tcpserver serves as the README and the manual page have it" {
-    serve_as_printed README.md '**tcpserver**'
-    told
-    stop_group
-    serve_as_printed timesvc.8 'for at most 1024 connections'
-    told
+@test "tcpserver serves another time zone, with a transcript, as the manual page has it" {
+    serve_by "$(printed timesvc.8 'minute of silence:')"
+    TZ=Asia/Jakarta converse 'send:TIME\r\n' 'expect:JAM %T\r\n' midsecond 'send:TIME' tells-now
+    retry grep -q 'request peer=127.0.0.1 .* request=TIME' "$BATS_TEST_TMPDIR/log"
 }
 
-@test "tcpserver serves another time zone, with a transcript, as the manual page has it" {
-    serve_as_printed timesvc.8 'minute of silence:'
-    local before after
-    before=$(TZ=Asia/Jakarta date +%H)
-    told
-    after=$(TZ=Asia/Jakarta date +%H)
-    [[ $output = "JAM $before:"* || $output = "JAM $after:"* ]]
-    retry grep -q 'request peer=127.0.0.1 .* request=TIME' "$BATS_TEST_TMPDIR/log"
+# serves_as_nobody: and logs.
+serves_as_nobody() {
+    converse 'send:TIME' 'expect:JAM %T' 'run:ps -o user= -C timesvc-static' 'send:QUIT' eof
+    assert_output nobody
+    retry grep -q 'ended peer=127.0.0.1 .* end=quit requests=2 ' "$BATS_TEST_TMPDIR/log"
+}
+
+@test "tcpserver.sh serves as nobody" {
+    serve_by "cd examples; $(example_commands tcpserver.sh)"
+    serves_as_nobody
+}
+
+@test "s6-run serves as nobody, and again after its tcpserver was killed" {
+    serve_by "cd examples; $(example_commands s6-run)"
+    kill -KILL "$(pgrep -o tcpserver)"
+    retry converse 'send:QUIT' eof
+    serves_as_nobody
+}
+
+# answered: of 60 clients at one address, so many.
+answered() {
+    "$TESTS/flood.py" hold "$ADDRESS" 60 127.0.0.2 true | sed 's/ answered//'
+}
+
+@test "rate-limit.nft lets one address have its share of connections, and others theirs" {
+    serve_by "cd examples; $(example_commands tcpserver.sh)"
+    assert_equal "$(answered)" 60
+    converse 'send:TIME' 'expect:JAM %T' "run:cd examples; $(example_commands rate-limit.nft)" \
+        'send:\r\n' 'expect:\r\n'
+    local count
+    count=$(answered)
+    [ "$count" -ge 20 ] && [ "$count" -le 40 ] || fail "$count were answered"
+    converse 'send:TIME' 'expect:JAM %T'
+    nft delete table inet timesvc
+    assert_equal "$(answered)" 60
 }

@@ -8,7 +8,7 @@ source "$TESTS/pages.bash"
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true
-    export -f inside printed printed_blocks
+    export -f inside printed
     export TREE
 }
 
