@@ -64,21 +64,21 @@ static bool is_tail(const struct protocol *p, const uint8_t *rest, size_t length
     return rest[0] == '\n' || (!half && length > 1 && memcmp(rest, "\r\n", 2) == 0);
 }
 
-/* Feed the stream to p in pieces that end at these cuts, and then its end. */
+/* Feed the stream in pieces that end at these cuts, the last of which is its end. */
 static void feed(struct protocol p, struct said *said, const uint8_t *stream,
-                 size_t length, const size_t *cuts, size_t count)
+                 const size_t *cuts, size_t count)
 {
     static struct output out;
+    const size_t length = cuts[count - 1];
     size_t at = 0;
 
     said->length = 0;
-    for (size_t i = 0; i <= count; i++) {
-        size_t end = i < count ? cuts[i] : length;
-        while (at < end && !p.closed) {
-            at += protocol_feed(&p, &out, (const char *)stream + at, end - at);
+    for (size_t i = 0; i < count; i++) {
+        while (at < cuts[i] && !p.closed) {
+            at += protocol_feed(&p, &out, (const char *)stream + at, cuts[i] - at);
             take(said, &out);
         }
-        if (i < count && !p.closed && is_tail(&p, stream + at, length - at))
+        if (!p.closed && is_tail(&p, stream + at, length - at))
             protocol_tail(&p, &out, false);
     }
     protocol_tail(&p, &out, true);
@@ -97,17 +97,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct protocol plain = {.time_reply = JAM};
     static const struct protocol transcript = {.time_reply = JAM, .handled = hear};
     static struct said whole, pieces, reported;
-    size_t cuts[CUTS], at = 0;
+    const uint8_t *stream = data + CUTS;
+    size_t cuts[CUTS + 1], at = 0;
 
     if (size < CUTS || size > 1 << 15)
         return 0;
+    cuts[CUTS] = size - CUTS;
     for (size_t i = 0; i < CUTS; i++) {
         at += data[i];
-        cuts[i] = at < size - CUTS ? at : size - CUTS;
+        cuts[i] = at < cuts[CUTS] ? at : cuts[CUTS];
     }
-    feed(plain, &whole, data + CUTS, size - CUTS, cuts, 0);
-    feed(plain, &pieces, data + CUTS, size - CUTS, cuts, CUTS);
-    feed(transcript, &reported, data + CUTS, size - CUTS, cuts, CUTS);
+    feed(plain, &whole, stream, cuts + CUTS, 1);
+    feed(plain, &pieces, stream, cuts, CUTS + 1);
+    feed(transcript, &reported, stream, cuts, CUTS + 1);
     check(same(&whole, &pieces) && same(&whole, &reported));
     return 0;
 }
