@@ -49,17 +49,11 @@ judged() {
 
 @test "on every architecture a conversation makes only calls that its sandbox allows" {
     judged 'send:TIME\r\nFOO' 'expect:JAM %T\r\nInvalid request' after:1 half-close eof -- -v
-}
-
-@test "on every architecture, between pipes and behind a proxy, too" {
     judged --over pipes 'send:PROXY UNKNOWN\r\nTIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof -- --proxy
 }
 
-@test "on every architecture, with a client that reads nothing, too" {
+@test "on every architecture, with a client that reads nothing, or at a signal, too" {
     judged deaf:100000 exits -- --timeout=1
-}
-
-@test "on every architecture, at a signal, too" {
     judged 'send:TIME\r\n' 'expect:JAM %T\r\n' signal:TERM eof --
 }
 
