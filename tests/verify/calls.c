@@ -40,21 +40,17 @@ static void called(uint64_t id, unsigned cpu, int64_t number, uint64_t a0, uint6
     (void)id, (void)cpu, (void)a6, (void)a7;
     if (!to)
         return;
-    fprintf(to, "%" PRId64, number);
-    const uint64_t arguments[] = {a0, a1, a2, a3, a4, a5};
-    for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
-        fprintf(to, " %" PRIu64, arguments[i]);
-    fputs("\n", to);
+    fprintf(to, "%lld %llu %llu %llu %llu %llu %llu\n", (long long)number,
+            (unsigned long long)a0, (unsigned long long)a1, (unsigned long long)a2,
+            (unsigned long long)a3, (unsigned long long)a4, (unsigned long long)a5);
     fclose(to);
 }
 
 int qemu_plugin_install(uint64_t id, const void *info, int count,
                         const char *const *options)
 {
-    (void)info;
-    if (count != 1 || strncmp(options[0], "to=", 3) != 0)
-        return -1;
-    file = strdup(options[0] + 3);
+    (void)info, (void)count;
+    file = strdup(strchr(options[0], '=') + 1);
     qemu_plugin_register_vcpu_syscall_cb(id, called);
     return 0;
 }

@@ -4,6 +4,8 @@
 
 load ../helpers
 
+TALK=('send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof)
+
 # with CALL ERROR WHEN [STEP...] -- [OPTION...]: that one call fails. The time zone has no file,
 # so that the first read is of the client's.
 with() {
@@ -14,29 +16,25 @@ with() {
 @test "reads and replies that fail" {
     local error
     for error in EINTR EAGAIN; do
-        with read "$error" 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
+        with read "$error" 1 "${TALK[@]}" --
         with read "$error" 2 'send:QUIT\r\n' eof --
-        with sendto "$error" 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
-        with write "$error" 1 --over pipes 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
+        with read "$error" 1 'send:PROXY UNKNOWN\r\nQUIT\r\n' eof -- --proxy
+        with sendto "$error" 1 "${TALK[@]}" --
+        with write "$error" 1 --over pipes "${TALK[@]}" --
+        # Of a log that was stuck only the last record is tried again.
+        with write "$error" 1 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof -- --verbose
     done
-    with read EIO 2 'send:QUIT\r\n' eof --
     for error in EBADF EFAULT EINVAL EISDIR ENOMEM ENOBUFS ENOSPC EDQUOT EFBIG; do
         with read "$error" 1 --status 71 'send:TIME\r\n' eof --
     done
+    with read EIO 2 'send:QUIT\r\n' eof --
+    with read ECONNRESET 1 'send:PROXY UNKNOWN\r\nQUIT\r\n' -- --proxy
+    with read EFAULT 1 --status 71 'send:PROXY UNKNOWN\r\nQUIT\r\n' -- --proxy
     with sendto EPIPE 1 'send:FOO\r\n*9000' --
 }
 
-@test "reads of a proxy's header that fail" {
-    local error
-    for error in EINTR EAGAIN; do
-        with read "$error" 1 'send:PROXY UNKNOWN\r\nQUIT\r\n' eof -- --proxy
-    done
-    with read ECONNRESET 1 'send:PROXY UNKNOWN\r\nQUIT\r\n' -- --proxy
-    with read EFAULT 1 --status 71 'send:PROXY UNKNOWN\r\nQUIT\r\n' -- --proxy
-}
-
 @test "other calls that fail" {
-    with ppoll EINTR 1 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof --
+    with ppoll EINTR 1 "${TALK[@]}" --
     # So late that the second of silence is over.
     with ppoll EINTR:delay_exit=1500000 2 'send:FOO' 'expect:Invalid request' half-close eof --
     with ppoll EFAULT 1 --status 71 'send:TIME\r\n' eof --
@@ -46,29 +44,8 @@ with() {
     with getpeername EINVAL 1 'send:QUIT\r\n' eof --
     with getpeername ENOTCONN 1 'send:QUIT\r\n' eof --
     with socket EMFILE 1 'send:QUIT\r\n' eof -- --log=syslog
-}
-
-@test "a log that takes nothing" {
-    # Of a log that was stuck only the last record is tried again.
-    with write EINTR 1 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof -- --verbose
-    with write EAGAIN 1 'send:TIME\r\nQUIT\r\n' 'expect:JAM %T\r\n' eof -- --verbose
-}
-
-@test "a sandbox that fails" {
     with sched_yield ENOSYS 1 --status 71 'send:TIME\r\n' eof -- --sandbox=required
     with sched_yield ENOSYS 1 'send:QUIT\r\n' eof --
     with sched_yield ENOSYS 1 'send:QUIT\r\n' eof -- --quiet
     with prctl EINVAL 1 'send:QUIT\r\n' eof --
-}
-
-# Of timesvc alone. Where the library should be, nothing is found; all else is.
-@test "a libsystemd that is missing" {
-    local library
-    library=$(ldconfig -p | awk '/libsystemd\.so\.0 / { print $NF; exit }')
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    START=(sh -c 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"' sh strace -D -qq -o /dev/null
-        -P "$library" -P "/usr$library" -e inject=openat:error=ENOENT)
-    TIMESVC=${TIMESVC%-static}
-    launch --status 71 eof --
-    assert_output --partial 'reason=libsystemd.so.0: '
 }

@@ -12,6 +12,8 @@
 
 #include <link.h>
 
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
 /* The header of this program's own file, by the linker: it tells the architecture. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
@@ -21,32 +23,34 @@ static uint32_t architecture(void)
            (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __AUDIT_ARCH_LE : 0);
 }
 
+_Noreturn static void fail(const char *why, const struct seccomp_data *call)
+{
+    printf("%s: call %d (%#llx, %#llx, ..., %#llx) of architecture %#x\n", why, call->nr,
+           call->args[0], call->args[1], call->args[5], call->arch);
+    exit(EXIT_FAILURE);
+}
+
 static bool allows(const struct seccomp_data *call)
 {
-    const struct sock_filter *end =
-        sandbox_filter + sizeof sandbox_filter / sizeof sandbox_filter[0];
     uint32_t word = 0;
 
-    for (const struct sock_filter *at = sandbox_filter; at < end; at++) {
+    for (size_t i = 0; i < COUNT(sandbox_filter); i++) {
+        const struct sock_filter *at = &sandbox_filter[i];
         switch (at->code) {
         case BPF_LD | BPF_W | BPF_ABS:
             memcpy(&word, (const char *)call + at->k, sizeof word);
             break;
-        case BPF_JMP | BPF_JEQ | BPF_K: at += word == at->k ? at->jt : at->jf; break;
-        case BPF_JMP | BPF_JGE | BPF_K: at += word >= at->k ? at->jt : at->jf; break;
-        case BPF_JMP | BPF_JGT | BPF_K: at += word > at->k ? at->jt : at->jf; break;
+        case BPF_JMP | BPF_JEQ | BPF_K: i += word == at->k ? at->jt : at->jf; break;
+        case BPF_JMP | BPF_JGE | BPF_K: i += word >= at->k ? at->jt : at->jf; break;
+        case BPF_JMP | BPF_JGT | BPF_K: i += word > at->k ? at->jt : at->jf; break;
         case BPF_RET | BPF_K:
             if (at->k == SECCOMP_RET_ALLOW || at->k == SECCOMP_RET_KILL_PROCESS)
                 return at->k == SECCOMP_RET_ALLOW;
-            /* fallthrough */
-        default:
-            printf("instruction %td is of no kind that this knows\n",
-                   at - sandbox_filter);
-            exit(EXIT_FAILURE);
+            fail("neither allowed nor killed", call);
+        default: fail("an instruction of a kind that this does not know", call);
         }
     }
-    puts("the filter comes to no end");
-    exit(EXIT_FAILURE);
+    fail("the filter comes to no end", call);
 }
 
 /* What the sandbox is to allow. The kernel takes these arguments for an int. */
@@ -78,80 +82,67 @@ static bool is_needed(const struct seccomp_data *call)
     }
 }
 
-static void print_call(const char *what, const struct seccomp_data *call)
-{
-    printf("%s: call %d (%#llx, %#llx, ..., %#llx) of architecture %#x\n", what, call->nr,
-           call->args[0], call->args[1], call->args[5], call->arch);
-}
-
-/* One number, with every argument that the filter could look at. Returns the faults. */
-static int judge_number(int number, uint32_t arch)
+/* So many numbers, with every argument that the filter could look at. */
+static void judge_numbers(int first, int count, uint32_t arch)
 {
     static const uint64_t words[] = {0, 1, 2, 3, 4, 1ULL << 32};
-    const int count = sizeof words / sizeof words[0];
-    struct seccomp_data call = {.nr = number, .arch = arch};
-    int faults = 0;
+    const size_t n = COUNT(words);
 
-    for (int i = 0; i < count * count * count; i++) {
-        call.args[0] = words[i % count];
-        call.args[1] = words[i / count % count];
-        call.args[5] = words[i / count / count];
+    for (size_t i = 0; i < (size_t)count * n * n * n; i++) {
+        const struct seccomp_data call = {
+            .nr = first + (int)(i / (n * n * n)),
+            .arch = arch,
+            .args = {words[i % n], words[i / n % n], [5] = words[i / n / n % n]},
+        };
         bool allowed = allows(&call);
-        if (allowed != is_needed(&call) && faults++ == 0)
-            print_call(allowed ? "allowed" : "forbidden", &call);
+        if (allowed != is_needed(&call))
+            fail(allowed ? "allowed" : "forbidden", &call);
     }
-    return faults;
 }
 
-static int judge_all(void)
+static void judge_all(void)
 {
     /* What is no number of a call: those of x32, ARM's own, the ends. */
     static const int bases[] = {0, 0x40000000, 0x0f0000, INT_MIN, -512, INT_MAX - 511};
-    int faults = 0;
 
-    for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++)
-        for (int number = 0; number < 512; number++)
-            faults += judge_number(bases[i] + number, architecture());
+    for (size_t i = 0; i < COUNT(bases); i++)
+        judge_numbers(bases[i], 512, architecture());
     for (uint32_t bit = 1; bit != 0; bit <<= 1)
-        for (int number = 0; number < 512; number++)
-            faults += judge_number(number, architecture() ^ bit);
-    return faults;
+        judge_numbers(0, 512, architecture() ^ bit);
 }
 
 static bool read_call(struct seccomp_data *call)
 {
-    char line[256], *at = line;
-
-    if (!fgets(line, sizeof line, stdin))
+    if (scanf("%d", &call->nr) != 1)
         return false;
-    call->nr = (int)strtol(at, &at, 10);
-    for (int i = 0; i < 6; i++)
-        call->args[i] = (unsigned long)strtoull(at, &at, 10); /* qemu extends the sign */
+    for (int i = 0; i < 6; i++) {
+        unsigned long long argument = 0;
+        if (scanf("%llu", &argument) != 1)
+            return false;
+        call->args[i] = (unsigned long)argument; /* qemu extends the sign */
+    }
     return true;
 }
 
-static int judge_calls(void)
+static void judge_calls(void)
 {
     struct seccomp_data call = {.arch = architecture()};
     bool inside = false;
-    int faults = 0;
 
     while (read_call(&call)) {
-        if (inside && !allows(&call)) {
-            print_call("forbidden", &call);
-            faults++;
-        }
+        if (inside && !allows(&call))
+            fail("forbidden", &call);
         inside = inside || call.nr == SYS_seccomp;
     }
-    if (!inside || call.nr != SYS_exit_group) {
-        puts("the calls do not go from seccomp to exit_group");
-        faults++;
-    }
-    return faults;
+    if (!inside || call.nr != SYS_exit_group)
+        fail("the calls do not go from seccomp to exit_group", &call);
 }
 
 int main(int argc, char **argv)
 {
-    bool all = argc > 1 && strcmp(argv[1], "--all") == 0;
-    return (all ? judge_all() : judge_calls()) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (argc > 1 && strcmp(argv[1], "--all") == 0)
+        judge_all();
+    else
+        judge_calls();
+    return EXIT_SUCCESS;
 }

@@ -30,9 +30,6 @@ const char *__asan_default_options(void)
 {
     return FOUND;
 }
-const char *__ubsan_default_options(void);
 const char *__ubsan_default_options(void)
-{
-    return FOUND;
-}
+    __attribute__((alias("__asan_default_options")));
 #endif

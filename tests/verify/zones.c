@@ -10,48 +10,33 @@
 #include <sys/wait.h>
 #include <time.h>
 
-static int clock_told(clockid_t clock, struct timespec *now);
+static time_t set_to;
 
 #define main                      timesvc_main
-#define clock_gettime(clock, now) clock_told(clock, now)
+#define clock_gettime(clock, now) (*(now) = (struct timespec){.tv_sec = set_to})
 #include "../../timesvc.c" // NOLINT(bugprone-suspicious-include): its functions are static
 #undef main
 
-static long long told;
-
-static int clock_told(clockid_t clock, struct timespec *now)
-{
-    (void)clock;
-    *now = (struct timespec){.tv_sec = told};
-    return 0;
-}
-
-static void print_replies(const char *zone, char **seconds)
-{
-    char reply[] = TIME_REPLY;
-
-    setenv("TZ", zone, 1);
-    clock_init(false);
-    for (; *seconds; seconds++) {
-        told = strtoll(*seconds, NULL, 10);
-        clock_read(0, reply);
-        printf("%s %.*s\n", zone, (int)strcspn(reply, TERMINATOR), reply);
-    }
-}
-
 int main(int argc, char **argv)
 {
-    char zone[256];
+    char zone[256], reply[] = TIME_REPLY;
 
-    while (argc > 0 && fgets(zone, sizeof zone, stdin)) {
+    while (fgets(zone, sizeof zone, stdin)) {
         zone[strcspn(zone, "\n")] = '\0';
         fflush(stdout);
-        if (fork() == 0) { /* a zone is loaded once in a process */
-            print_replies(zone, argv + 1);
-            fflush(stdout);
-            _exit(0);
+        if (fork() > 0) { /* a zone is loaded once in a process */
+            wait(NULL);
+            continue;
         }
-        wait(NULL);
+        setenv("TZ", zone, 1);
+        clock_init(false);
+        for (int i = 1; i < argc; i++) {
+            set_to = strtoll(argv[i], NULL, 10);
+            clock_read(0, reply);
+            printf("%s %.*s\n", zone, (int)strcspn(reply, TERMINATOR), reply);
+        }
+        fflush(stdout);
+        _exit(0);
     }
     return 0;
 }
