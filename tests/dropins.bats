@@ -39,6 +39,21 @@ journal_has() {
     retry journal_has timesvc ' request=FOO'
 }
 
+@test "options in /etc/default/timesvc count from the next connection on" {
+    inside bash -c 'echo "TIMESVC_OPTIONS=-v -t 600" >/etc/default/timesvc'
+    converse 'send:BAR\n' 'expect:Invalid request\r\n' 'send:QUIT' eof
+    inside rm /etc/default/timesvc
+    retry journal_has timesvc ' request=BAR'
+}
+
+@test "a drop-in that names the program and its options, as for 1.0.0, goes on working" {
+    inside mkdir /etc/systemd/system/timesvc@.service.d
+    inside bash -c 'printf "%s\n" "[Service]" ExecStart= "ExecStart=/usr/local/sbin/timesvc -v -t 600" \
+        >/etc/systemd/system/timesvc@.service.d/options.conf; systemctl daemon-reload'
+    converse 'send:BAZ\n' 'expect:Invalid request\r\n' 'send:QUIT' eof
+    retry journal_has timesvc ' request=BAZ'
+}
+
 @test "another-port.conf serves that port in place of 45000" {
     dropped_in another-port.conf
     ADDRESS=$HOST:4500 converse 'send:TIME' 'expect:JAM %T'
