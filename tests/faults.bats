@@ -110,6 +110,13 @@ at_start() {
     at_start 71 ' reason=signalfd: ' signalfd4 EINVAL EMFILE ENFILE ENODEV ENOMEM
 }
 
+@test "a connection that cannot be read any more is not drained" {
+    failing read EIO 2+
+    launch 'send:QUIT\r\n' eof 'send:x' exits within:1 -- --sandbox=off
+    assert_output --partial ' end=quit '
+    assert_injected
+}
+
 # bats test_tags=long
 @test "what only makes the program's start less tidy does not keep it from serving" {
     at_start 0 ' end=quit ' close_range EINVAL EMFILE ENOMEM ENOSYS

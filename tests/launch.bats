@@ -349,6 +349,13 @@ every_zone() {
     assert_output --partial 'fault reason=standard input is not a connection: set '
 }
 
+@test "a file that LISTEN_FDS passes, and no connection, ends with 78 and says what to change" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    START=(bash -c 'exec 3<>/dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"' bash)
+    launch --over pipes --status 78 exits --
+    assert_output --partial 'fault reason=standard input is not a connection: set '
+}
+
 @test "a datagram socket as standard input ends with 78 and says what to change" {
     launch --over datagrams --status 78 exits --
     assert_output --partial 'fault reason=standard input is not a connection: set '

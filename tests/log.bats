@@ -367,6 +367,13 @@ END
     assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --0{300,480} '
 }
 
+@test "that standard input is closed is told to the journal, too" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    in_journal stream bash -c 'exec "$0" <&-' "$TIMESVC"
+    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    assert_line --regexp '^3 d0231a46ed2d4e21bc7da588fc811aee fault .*reason=standard input or output is closed'
+}
+
 @test "records go to syslog where standard error is the client's" {
     in_journal syslog "$TIMESVC"
     assert_success
