@@ -18,11 +18,9 @@ supervise() {
     case $SUPERVISOR in
         # The connection comes as descriptor 3, as from a unit without StandardInput=socket; as
         # standard input and output; or, as with Accept=no, the listening socket comes itself.
-        systemd-socket-activate)
-            leash systemd-socket-activate --accept -l "$ADDRESS" "$TIMESVC" ;;
-        systemd-socket-activate-inetd)
-            leash systemd-socket-activate --accept --inetd -l "$ADDRESS" "$TIMESVC" ;;
-        systemd-socket-activate-once) leash systemd-socket-activate -l "$ADDRESS" "$TIMESVC" ;;
+        *-activate) leash systemd-socket-activate --accept -l "$ADDRESS" "$TIMESVC" ;;
+        *-activate-inetd) leash systemd-socket-activate --accept --inetd -l "$ADDRESS" "$TIMESVC" ;;
+        *-activate-once) leash systemd-socket-activate -l "$ADDRESS" "$TIMESVC" ;;
         # -v: they report each exit status.
         tcpserver) leash tcpserver -v -RHl0 "$HOST" "$PORT" "$TIMESVC" ;;
         tcpsvd) leash tcpsvd -v -l localhost "$HOST" "$PORT" "$TIMESVC" ;;
@@ -36,17 +34,20 @@ supervise() {
         ncat) leash ncat -l -k -m 1000 "$HOST" "$PORT" --exec "$TIMESVC" ;;
         # With what is shipped, but for rlinetd.
         xinetd)
-            superserver xinetd -dontfork -pidfile "$SCRATCH/pid" -f "$SHIPPED/xinetd.d/timesvc" ;;
+            superserver xinetd -dontfork -pidfile "$SCRATCH/pid" -f "$SHIPPED/xinetd.d/timesvc"
+            ;;
         openbsd-inetd) superserver inetd -i "$SHIPPED/inetd.conf.example" ;;
         inetutils-inetd)
             options=$(sed -n 's/^#.*INETD_OPTS="\(.*\)"/\1/p' "$SHIPPED/inetd.conf.example")
             # shellcheck disable=SC2086 # each word is one
             superserver inetutils-inetd -d --environment --pidfile="$SCRATCH/pid" $options \
-                "$SHIPPED/inetd.conf.example" ;;
+                "$SHIPPED/inetd.conf.example"
+            ;;
         rlinetd)
             echo 'service "timesvc" { port "45000"; protocol tcp; user "nobody"; instances 1024;
                 exec "/usr/local/sbin/timesvc-static"; }' >"$SCRATCH/rlinetd.conf"
             superserver rlinetd -d -f "$SCRATCH/rlinetd.conf" \
-                -p "$TESTS"/.superservers/rlinetd/usr/lib/*/rlinetd/libparse.so ;;
+                -p "$TESTS"/.superservers/rlinetd/usr/lib/*/rlinetd/libparse.so
+            ;;
     esac
 }
