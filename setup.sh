@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install the Debian packages that timesvc is built, run and tested with; nothing is done, and
-# nothing said, where all are there. Works as root or through sudo.
+# Install the Debian packages that timesvc is built, run and tested with, as root or through sudo;
+# nothing is done, and nothing said, where all are there. For one or more purposes:
 #
 #     ./setup.sh            to build and run
 #     ./setup.sh package    ... and build the Debian packages
@@ -9,8 +9,6 @@
 #     ./setup.sh lint       ... and check the sources
 #     ./setup.sh verify     ... and fuzz, measure coverage, run under sanitizers and valgrind
 #     ./setup.sh bench      ... and measure
-#
-# or for more than one of these.
 set -eu
 cd "$(dirname "$0")"
 
@@ -105,7 +103,8 @@ for package in $unpacked; do
     echo "Unpacking $package"
     rm -rf "$here/part"
     mkdir -p "$here/part"
-    (cd "$here/part" && quietly apt-get download "$package" && quietly dpkg -x ./*.deb "../$package")
+    (cd "$here/part" && quietly apt-get download "$package" &&
+        quietly dpkg -x ./*.deb "../$package")
     mv "$here/part"/*.deb "$here/$package.deb"
 done
 
@@ -128,8 +127,7 @@ root() {
     mv tests/.roots/part.tar "tests/.roots/$1.tar"
 }
 
-# Only root boots them.
-[ "$(id -u)" -eq 0 ] || exit 0
+[ "$(id -u)" -eq 0 ] || exit 0 # only root boots them
 mkdir -p tests/.roots
 root bookworm bookworm "$(listed 'build|run')"
 root trixie trixie "$(listed 'build|run')"
