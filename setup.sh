@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install the Debian packages that timesvc is built, run and tested with; nothing is done, and
-# nothing said, where all are there. Works as root or through sudo.
+# Install the Debian packages that timesvc is built, run and tested with, as root or through sudo;
+# nothing is done, and nothing said, where all are there. For one or more purposes:
 #
 #     ./setup.sh            to build and run
 #     ./setup.sh package    ... and build the Debian packages
@@ -9,16 +9,14 @@
 #     ./setup.sh lint       ... and check the sources
 #     ./setup.sh verify     ... and fuzz, measure coverage, run under sanitizers and valgrind
 #     ./setup.sh bench      ... and measure
-#
-# or for more than one of these.
 set -eu
 cd "$(dirname "$0")"
 
-# The one list: what for, then the packages.
+# What for, then the packages. More for `package` is listed in debian/control.
 packages='
 build   gcc libc6-dev make libsystemd-dev musl-tools
 run     systemd netcat-openbsd
-package git build-essential debhelper pkgconf systemd
+package git
 test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace
 test    ucspi-tcp socat stunnel4 openssl
 all     ipsvd tcputils s6 ncat netcat-traditional busybox inetutils-telnet tshark
@@ -64,6 +62,23 @@ listed() {
     echo "$packages" | sed -nE "s/^($1) +//p" | tr ' ' '\n' | sort -u
 }
 
+# bring WHAT COMMAND...: have it installed by this command of apt-get.
+bring() {
+    what=$1
+    shift
+    command -v apt-get >/dev/null ||
+        stop "this is no Debian: install $what, or what they are called here:
+    dnf install gcc make systemd-devel musl-gcc    apk add build-base    pacman -S base-devel musl"
+    sudo=sudo
+    [ "$(id -u)" -ne 0 ] || sudo=
+    $sudo true 2>/dev/null ||
+        stop "only root can install $what: you are not root, and cannot use sudo"
+    echo "Installing: $what"
+    $sudo apt-get update --error-on=any >"$log" 2>&1 </dev/null ||
+        stop "the package lists cannot be updated: $(sed -n 's/^E: //p' "$log" | head -n 1)"
+    quietly $sudo env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends "$@"
+}
+
 # get PACKAGE...: those that are missing.
 get() {
     missing=
@@ -71,34 +86,25 @@ get() {
         status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
         [ "$status" = installed ] || missing="$missing $package"
     done
-    [ -n "$missing" ] || return 0
-    command -v apt-get >/dev/null ||
-        stop "this is no Debian. Install$missing, or what they are called here:
-    dnf install gcc make systemd-devel musl-gcc    apk add build-base    pacman -S base-devel musl"
-    sudo=sudo
-    [ "$(id -u)" -ne 0 ] || sudo=
-    $sudo true 2>/dev/null ||
-        stop "only root can install$missing: you are not root, and cannot use sudo"
-    echo "Installing:$missing"
-    $sudo apt-get update --error-on=any >"$log" 2>&1 </dev/null ||
-        stop "the package lists cannot be updated: $(sed -n 's/^E: //p' "$log" | head -n 1)"
     # shellcheck disable=SC2086 # each word is a package
-    quietly $sudo env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y --no-install-recommends $missing
+    [ -z "$missing" ] || bring "${missing# }" install $missing
 }
 
 # shellcheck disable=SC2046 # each word is a package
 get $(listed "$purposes")
+case $purposes in *package*)
+    dpkg-checkbuilddeps 2>/dev/null || bring 'the Build-Depends of debian/control' build-dep ./
+esac
 case $purposes in *all*) ;; *) exit 0 ;; esac
 
 here=tests/.superservers
 for package in $unpacked; do
     [ ! -e "$here/$package.deb" ] || continue
     echo "Unpacking $package"
-    rm -rf "${here:?}/$package" "$here/part"
+    rm -rf "$here/part"
     mkdir -p "$here/part"
-    (cd "$here/part" && quietly apt-get download "$package" && quietly dpkg -x ./*.deb root)
-    mv "$here/part/root" "$here/$package"
+    (cd "$here/part" && quietly apt-get download "$package" &&
+        quietly dpkg -x ./*.deb "../$package")
     mv "$here/part"/*.deb "$here/$package.deb"
 done
 
@@ -121,8 +127,7 @@ root() {
     mv tests/.roots/part.tar "tests/.roots/$1.tar"
 }
 
-# Only root boots them.
-[ "$(id -u)" -eq 0 ] || exit 0
+[ "$(id -u)" -eq 0 ] || exit 0 # only root boots them
 mkdir -p tests/.roots
 root bookworm bookworm "$(listed 'build|run')"
 root trixie trixie "$(listed 'build|run')"

@@ -18,10 +18,6 @@ setup_file() {
     serve_with -t 7
 }
 
-teardown_file() {
-    serve_as_shipped
-}
-
 # Whatever the attack was, no handler is left, and none had a fault.
 teardown() {
     retry no_handler

@@ -71,16 +71,12 @@ launch() {
     assert_success
 }
 
-# serve_with OPTION...: more options than the shipped configuration has, for this file.
+# serve_with OPTION...: more options than the shipped configuration has, from now on.
 serve_with() {
-    export SERVED=/usr/local/sbin/timesvc-static
-    [[ $SUPERVISOR != systemd-* ]] || SERVED=$SCRATCH/root/usr/local/sbin/timesvc
-    mv "$SERVED" "$SERVED.real"
+    local served=/usr/local/sbin/timesvc-static
+    [[ $SUPERVISOR != systemd-* ]] || served=$SCRATCH/root/usr/local/sbin/timesvc
+    mv "$served" "$served.real"
     # shellcheck disable=SC2016 # the script's to expand
-    printf '#!/bin/sh\nexec "$0.real" %s "$@"\n' "$*" >"$SERVED"
-    chmod 755 "$SERVED"
-}
-
-serve_as_shipped() {
-    mv "$SERVED.real" "$SERVED"
+    printf '#!/bin/sh\nexec "$0.real" %s "$@"\n' "$*" >"$served"
+    chmod 755 "$served"
 }

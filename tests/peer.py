@@ -86,11 +86,10 @@ class Peer:
         os.set_blocking(source.fileno(), False)
 
     def do(self, step):
-        verb, _, argument = step.partition(':')
+        verb, *argument = step.split(':', 1)
         if verb not in ('after', 'within'):
             self.before, self.began = self.began, time.monotonic()
-        act = getattr(self, 'do_' + verb.replace('-', '_'))
-        act(*([argument] if argument else []))
+        getattr(self, 'do_' + verb.replace('-', '_'))(*argument)
 
     # Receiving
 
@@ -163,16 +162,14 @@ class Peer:
             time.sleep(0.002)  # lets the reader in between; how long does not matter
 
     def do_deaf(self, count):
-        batch = 1000
         with contextlib.suppress(ConnectionError):
-            for _ in range(int(count) // batch):
-                if self.send(b'TIME\r\n' * batch, 0.3):
+            for _ in range(int(count) // 1000):
+                if self.send(b'TIME\r\n' * 1000, 0.3):
                     break
 
     def do_trickle(self, seconds):
-        end = time.monotonic() + float(seconds)
         with contextlib.suppress(ConnectionError):
-            while time.monotonic() < end:
+            while time.monotonic() < self.began + float(seconds):
                 self.send_some(b'x')
                 time.sleep(0.1)
 
@@ -199,12 +196,10 @@ class Peer:
 
     def do_sip(self, text):
         rate, seconds = map(float, text.split('*'))
-        began = time.monotonic()
         received = 0
-        while (now := time.monotonic() - began) < seconds:
+        while (now := time.monotonic() - self.began) < seconds:
             self.send_some(b'TIME\r\n' * 40000)
-            due = int(now * rate) - received
-            if due > 0:
+            if (due := int(now * rate) - received) > 0:
                 some = self.receive(min(due, 1 << 20), 0.05)
                 assert some != b'', f'the end came after {received} bytes, {now:.1f} s'
                 received += len(some or b'')
@@ -283,9 +278,8 @@ class Peer:
 
     def do_signal(self, name):
         number = getattr(signal, 'SIG' + name)
-        deadline = time.monotonic() + PATIENCE
         # Once the program has blocked it; before, it is a shell's or a loader's to end.
-        while (name not in ('STOP', 'CONT', 'KILL') and time.monotonic() < deadline and
+        while (name not in ('STOP', 'CONT') and time.monotonic() < self.began + PATIENCE and
                not int(self.status('SigBlk'), 16) >> number - 1 & 1):
             time.sleep(0.01)
         self.program.send_signal(number)
@@ -315,10 +309,9 @@ def connection(over):
     if over == 'terminal':
         ours, theirs = (open(end, 'r+b', 0) for end in os.openpty())
         tty.setraw(theirs)
-    elif over == 'datagrams':
-        ours, theirs = socket.socketpair(type=socket.SOCK_DGRAM)
-    elif over == 'unix':
-        ours, theirs = socket.socketpair()
+    elif over in ('unix', 'datagrams'):
+        kind = socket.SOCK_STREAM if over == 'unix' else socket.SOCK_DGRAM
+        ours, theirs = socket.socketpair(type=kind)
     else:
         ours, theirs = tcp_pair(over)
     return ours, ours, theirs, theirs
@@ -366,8 +359,7 @@ def connect(address, source):
         ours.connect(address)
         return ours
     host, _, port = address.rpartition(':')
-    return socket.create_connection((host.strip('[]'), int(port)), PATIENCE,
-                                    source and (source, 0))
+    return socket.create_connection((host.strip('[]'), int(port)), PATIENCE, source and (source, 0))
 
 
 def main():

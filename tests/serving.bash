@@ -3,6 +3,7 @@
 TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TREE=$(dirname "$TESTS")
 TIMESVC=${TIMESVC:-$TREE/timesvc}
+source "$TESTS/supervisors.bash"
 
 # retry COMMAND...: until it succeeds, for 15 seconds at most.
 retry() {
@@ -13,45 +14,41 @@ retry() {
     done
 }
 
-# listens PID ADDRESS: the process owns a socket that listens there. That the address answers
-# would not say whose it is, and would count as a connection.
+# listens PID: the process owns a socket that listens. That an address answers would not say whose
+# it is, and would count as a connection.
 listens() {
-    case $2 in
-        /*) ss -Hlxp src "unix:$2" ;;
-        *) ss -Hltnp sport = "${2##*:}" ;;
-    esac | grep -qF "pid=$1,"
+    ss -Htxp state listening | grep -qF "pid=$1,"
 }
 
-# leash COMMAND...: become the command, which gets SIGTERM if the shell that started us dies.
-leash() {
-    exec setpriv --pdeathsig TERM "$@"
-}
-
-# choose_address: a port of the supervisor's own. A file in supervisors/ may choose otherwise.
+# choose_address: a port of the supervisor's own, unless it is told another place.
 choose_address() {
     export HOST=127.0.0.1 PORT=$((RANDOM % 10000 + 20000))
     export ADDRESS=$HOST:$PORT
+    case $SUPERVISOR in
+        s6-ipcserver) ADDRESS=$SCRATCH/socket ;;
+        xinetd | openbsd-inetd | inetutils-inetd | rlinetd) shipped ;;
+    esac
 }
 
 # serve: start $SUPERVISOR with the program, at $ADDRESS, with files in $SCRATCH.
 serve() {
     SCRATCH=${SCRATCH:-$BATS_FILE_TMPDIR}
     SERVER_LOG=$(mktemp "$SCRATCH/server.XXXXXX")
-    # shellcheck source=tests/supervisors/tcpserver.bash
-    source "$TESTS/supervisors/$SUPERVISOR.bash"
+    RELEASE=${SUPERVISOR#systemd-}
+    # shellcheck source=tests/container.bash
+    [[ ! $RELEASE =~ ^(bookworm|trixie)$ ]] || source "$TESTS/container.bash"
     start
     export SERVER_LOG SERVER
 }
 
-# start: what a file in supervisors/ need not know. Who binds a port has it, so a
-# taken one is noticed, and another tried.
+# start: who binds a port has it, so a taken one is noticed, and another tried.
 start() {
     local try
     for try in {1..20}; do
         choose_address
-        (supervise "$ADDRESS" "$TIMESVC") >"$SERVER_LOG" 2>&1 3>&- &
+        supervise >"$SERVER_LOG" 2>&1 3>&- &
         SERVER=$!
-        until listens "$SERVER" "$ADDRESS"; do
+        until listens "$SERVER"; do
             kill -0 "$SERVER" 2>/dev/null || continue 2
             sleep 0.01
         done
@@ -80,10 +77,4 @@ shipped() {
     mount --bind "$SCRATCH/installed/usr/local/sbin" /usr/local/sbin
     export SHIPPED=$SCRATCH/installed/usr/local/share/doc/timesvc
     export HOST=127.0.0.1 PORT=45000 ADDRESS=127.0.0.1:45000
-}
-
-# superserver PACKAGE NAME ARGUMENT...: become one of those that setup.sh has unpacked.
-superserver() {
-    local root=$TESTS/.superservers/$1
-    leash env LD_LIBRARY_PATH="$root/usr/lib/$(gcc -print-multiarch)" "$root/usr/sbin/$2" "${@:3}"
 }

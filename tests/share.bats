@@ -8,10 +8,6 @@ setup_file() {
     serve_with --sandbox=off
 }
 
-teardown_file() {
-    serve_as_shipped
-}
-
 @test "one source gets no more than 128 connections, and all together get no more than 1024" {
     local command=(true) source=${SOURCE:-127.0.0.1} host
     for host in {11..19}; do # nested, so that all hold theirs at once

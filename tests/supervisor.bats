@@ -12,19 +12,13 @@ find_record() {
 }
 
 @test "the log says who a conversation was with and how it ended" {
-    local invalid=$((RANDOM % 900 + 100)) record='' place=''
-    run -0 "$TESTS/peer.py" connect "$ADDRESS" "send:\n*$invalid" \
-        "expect:$(printf 'Invalid request\\r\\n%.0s' $(seq $invalid))" 'send:QUIT\r\n' eof
-    retry find_record "end=quit .* invalid=$invalid "
+    local size=$((RANDOM + 1000)) peer='peer=(127\.0\.0\.1|10\.45\.0\.1) port=[0-9]+'
+    local known='address, port' record='' place=''
+    # A socket in the file system has no address to tell.
+    [ "$SUPERVISOR" != s6-ipcserver ] || peer=peer=unix known='no, unix'
+    connect "send:x*$size" 'send:\n' 'expect:Invalid request\r\n' 'send:QUIT' eof
+    retry find_record " received=$((size + 5)) "
     report log "$place"
-    case $SUPERVISOR in
-        s6-ipcserver) # a socket in the file system has no address to tell
-            assert_regex "$record" 'ended peer=unix end=quit '
-            report peer 'no, unix'
-            ;;
-        *)
-            assert_regex "$record" 'ended peer=(127\.0\.0\.1|10\.45\.0\.1) port=[0-9]+ end=quit '
-            report peer 'address, port'
-            ;;
-    esac
+    assert_regex "$record" "ended $peer end=quit "
+    report peer "$known"
 }
