@@ -5,7 +5,6 @@ load helpers
 
 teardown() {
     stop_serving
-    [ -z "${COPY:-}" ] || rm -r "$COPY"
 }
 
 # staged GOAL [VARIABLE=VALUE...]: make, which has to succeed.
@@ -50,15 +49,12 @@ END
 }
 
 @test "install fails where a file of ours is missing, and puts no empty one" {
-    local copy=$BATS_TEST_TMPDIR/copy file
+    local copy=$BATS_TEST_TMPDIR/copy
     checkout "$copy"
-    for file in timesvc.socket timesvc.8 inetd.conf.example; do
-        mv "$copy/$file" "$copy/away"
-        run ! make -C "$copy" --no-print-directory install DESTDIR="$copy/root"
-        run -0 find "$copy/root" -name "$file"
-        assert_output ''
-        mv "$copy/away" "$copy/$file"
-    done
+    rm "$copy/timesvc.8"
+    run ! make -C "$copy" --no-print-directory install DESTDIR="$copy/root"
+    run -0 find "$copy/root" -name timesvc.8
+    assert_output ''
 }
 
 @test "what is installed names the program where it was installed" {
@@ -70,17 +66,15 @@ END
     assert_output --partial 'server      = /opt/time/sbin/timesvc-static'
 }
 
-# reserving SYSTEMD SETTINGS PORTS: what is reserved after reserve-port on a machine with these
-# settings where these ports were, and what it says.
+# reserving SYSTEMD SETTINGS PORTS: what reserve-port says on a machine with these settings where
+# these ports are reserved, and which are then.
 reserving() {
-    skip_unless_root 'sets a port list, in a network namespace'
     # shellcheck disable=SC2016 # the inner shell's to expand
     run -0 unshare --mount --net bash -euc '
         mount -t tmpfs none /run
         mount -t tmpfs none /etc/sysctl.d
         mkdir -p /run/bin "/run/$1"
-        printf "#!/bin/sh\nexit 1\n" >/run/bin/ischroot
-        chmod 755 /run/bin/ischroot
+        ln -s /bin/false /run/bin/ischroot
         echo "$2" >/etc/sysctl.d/10-local.conf
         echo "$3" >/proc/sys/net/ipv4/ip_local_reserved_ports
         PATH=/run/bin:$PATH "$4/etc/reserve-port" configure 2>&1
@@ -88,6 +82,7 @@ reserving() {
 }
 
 @test "the port is reserved with systemd and without it, and no reserved one is lost" {
+    skip_unless_root 'sets a port list, in a network namespace'
     local system key=net.ipv4.ip_local_reserved_ports
     for system in systemd/system no-systemd; do
         reserving $system "$key = 45000" ''
@@ -97,55 +92,35 @@ reserving() {
         reserving $system "$key = 45000" 44000-45001
         assert_output 44000-45001
         reserving $system "$key = 45000" 30000
-        assert_output "timesvc: port 45000 is not reserved, others are: add it to $key in /etc/sysctl.d/10-local.conf
-30000"
+        assert_line "timesvc: port 45000 is not reserved, others are: add it to $key in \
+/etc/sysctl.d/10-local.conf"
+        assert_line 30000
     done
 }
 
-@test "systemd finds nothing wrong with the units" {
-    staged install PREFIX="$BATS_TEST_TMPDIR/prefix"
-    run -0 systemd-analyze verify --man=no \
-        "$BATS_TEST_TMPDIR/prefix/lib/systemd/system/timesvc.socket"
-    assert_output ''
-    run -0 systemd-analyze verify --man=no \
-        "$BATS_TEST_TMPDIR/prefix/lib/systemd/system/timesvc@1.service"
-    assert_output ''
+@test "a systemd that does not know PollLimit does not get it" {
+    staged install DESTDIR="$BATS_TEST_TMPDIR" PREFIX=/usr SYSTEMD_VERSION=254
+    [ ! -e "$BATS_TEST_TMPDIR/usr/lib/systemd/system/timesvc.socket.d" ]
 }
 
-@test "only a systemd that knows PollLimit gets it, and a copy that is staged for any" {
-    local root=$BATS_TEST_TMPDIR/root drop_in=usr/lib/systemd/system/timesvc.socket.d
-    staged install DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=254
-    [ ! -e "$root/$drop_in" ]
-    staged install DESTDIR="$root" PREFIX=/usr
-    run -0 cat "$root/$drop_in/poll-limit.conf"
-    assert_line PollLimitIntervalSec=0
-}
-
-@test "make dist packs what builds, serves, tests and packs itself" {
-    local copy=$BATS_TEST_TMPDIR/copy
+@test "make dist packs what builds, tests and packs itself, and nothing else that lies there" {
+    local copy=$BATS_TEST_TMPDIR/copy packed
     checkout "$copy"
     staged -C "$copy" dist
     tar -xf "$copy/$output" -C "$BATS_TEST_TMPDIR"
-    run -0 make -C "$BATS_TEST_TMPDIR"/timesvc-* all
-    TIMESVC=$(echo "$BATS_TEST_TMPDIR"/timesvc-*/timesvc) SUPERVISOR=unix \
-        run -0 bats "$BATS_TEST_TMPDIR"/timesvc-*/tests/wire.bats
-    run -0 make -C "$BATS_TEST_TMPDIR"/timesvc-* dist
-    cmp "$copy"/dist/timesvc-* "$BATS_TEST_TMPDIR"/timesvc-*/dist/timesvc-*
-}
-
-@test "make dist packs what belongs to the checkout, and nothing else that lies there" {
-    local copy=$BATS_TEST_TMPDIR/copy
-    checkout "$copy"
-    staged -C "$copy" dist
-    mv "$copy"/dist/timesvc-* "$BATS_TEST_TMPDIR"
+    packed=$(echo "$BATS_TEST_TMPDIR"/timesvc-*)
+    run -0 make -C "$packed" all
+    TIMESVC=$packed/timesvc SUPERVISOR=unix run -0 bats "$packed/tests/wire.bats"
+    staged -C "$packed" dist
+    cmp "$copy/$output" "$packed/$output"
+    # From a git repository, another user's.
     git -C "$copy" init -q
     git -C "$copy" add .
     git -C "$copy" -c user.name=one -c user.email=one@example.org commit -qm one
-    mkdir "$copy/.vscode"
-    touch "$copy/notes~" "$copy/.vscode/settings.json" "$copy/examples/.tcpserver.sh.swp"
+    touch "$copy/notes~" "$copy/examples/.tcpserver.sh.swp"
     [ "$(id -u)" -ne 0 ] || chown -R nobody "$copy"
     staged -C "$copy" dist
-    cmp "$BATS_TEST_TMPDIR"/timesvc-* "$copy"/dist/timesvc-*
+    cmp "$copy/$output" "$packed/$output"
 }
 
 @test "the version that the program tells is that of the changelogs and the package" {
@@ -156,42 +131,34 @@ reserving() {
     assert_output "$version"
     run -0 sed -n 's/^## //p' "$TREE/CHANGELOG.md"
     assert_line --index 0 "$version"
-    # The manual pages name none, so there is nothing to forget.
-    run ! grep -E '(version|timesvc|Os) [0-9]+\.' "$TREE"/*.8
 }
 
-# serves: what was built in $1 serves, inside its sandbox.
-serves() {
+# build_with VARIABLE=VALUE...: both programs, in a directory that has what a build needs, and
+# nothing else. They serve, inside their sandbox.
+build_with() {
+    BUILT=$BATS_TEST_TMPDIR/build
+    mkdir "$BUILT"
+    cp "$TREE/Makefile" "$TREE/timesvc.c" "$BUILT"
+    run -0 env -u MAKEFLAGS make -C "$BUILT" "$@" # which may say -s
     local program
     for program in timesvc timesvc-static; do
-        run -0 bash -c "printf 'TIME\nQUIT\n' | '$1/$program' -q --sandbox=required"
-        assert_output --regexp '^JAM '
+        [[ $(printf 'TIME\nQUIT\n' | "$BUILT/$program" -q --sandbox=required) = 'JAM '* ]]
     done
-}
-
-# build_with VARIABLE=VALUE...: in a directory that has what a build needs, and nothing else.
-build_with() {
-    rm -rf "$BATS_TEST_TMPDIR/build"
-    mkdir "$BATS_TEST_TMPDIR/build"
-    cp "$TREE/Makefile" "$TREE/timesvc.c" "$BATS_TEST_TMPDIR/build"
-    run -0 make -C "$BATS_TEST_TMPDIR/build" "$@"
-    serves "$BATS_TEST_TMPDIR/build"
 }
 
 @test "without musl-gcc the static program has the compiler's own libc" {
     build_with MUSL_CC=no-such-compiler
-    run -0 readelf --dynamic "$BATS_TEST_TMPDIR/build/timesvc-static"
+    run -0 readelf --dynamic "$BUILT/timesvc-static"
     refute_output --partial NEEDED
 }
 
 @test "without libsystemd's headers timesvc serves, and takes what LISTEN_FDS passes" {
-    local none=$BATS_TEST_TMPDIR/none
-    mkdir -p "$none/systemd"
-    echo '#error there are none' >"$none/systemd/sd-daemon.h"
-    build_with CC="gcc -I$none"
-    run ! grep -qa dlopen "$BATS_TEST_TMPDIR/build/timesvc"
-    TIMESVC=$BATS_TEST_TMPDIR/build/timesvc SUPERVISOR=systemd-socket-activate serve
-    run -0 "$TESTS/peer.py" connect "$ADDRESS" 'send:TIME\r\n' 'expect:JAM %T\r\n'
+    mkdir "$BATS_TEST_TMPDIR/systemd"
+    echo '#error there are none' >"$BATS_TEST_TMPDIR/systemd/sd-daemon.h"
+    build_with CC="gcc -I$BATS_TEST_TMPDIR"
+    run ! grep -qa dlopen "$BUILT/timesvc"
+    TIMESVC=$BUILT/timesvc SUPERVISOR=systemd-socket-activate serve
+    connect 'send:TIME\r\n' 'expect:JAM %T\r\n'
 }
 
 @test "clang builds both programs" {
@@ -200,117 +167,95 @@ build_with() {
 }
 
 @test "a distribution's own macros do not get in the way of the build" {
-    build_with CPPFLAGS=-D_FORTIFY_SOURCE=3
-    build_with CPPFLAGS=-D_GNU_SOURCE
-    eval "build_with $(DEB_CPPFLAGS_SET='-D_FORTIFY_SOURCE=3 -D_GNU_SOURCE' dpkg-buildflags --export=cmdline)"
+    eval "build_with $(DEB_CPPFLAGS_SET='-D_FORTIFY_SOURCE=3 -D_GNU_SOURCE' \
+        dpkg-buildflags --export=cmdline)"
+}
+
+# musl: its directory, as musl-gcc knows it.
+musl() {
+    LC_ALL=C musl-gcc -v 2>&1 | sed -n 's|^Reading specs from \(.*\)/musl-gcc.specs|\1|p'
 }
 
 @test "a compiler whose libc is musl builds both programs" {
     # As Alpine's, which knows -static-pie, and has the kernel's headers beside libc's.
-    cat >"$BATS_TEST_TMPDIR/cc" <<'END'
+    local cc=$BATS_TEST_TMPDIR/cc lib
+    lib=$(musl)
+    cat >"$cc" <<END
 #!/bin/bash
-lib=$(LC_ALL=C musl-gcc -v 2>&1 | sed -n 's|^Reading specs from \(.*\)/musl-gcc.specs|\1|p')
-static="-pie -nostartfiles $lib/rcrt1.o $lib/crti.o $lib/crtn.o -Wl,-static,--no-dynamic-linker,-z,text"
-exec musl-gcc -idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)" ${@/#-static-pie/$static}
+static='-pie -nostartfiles $lib/rcrt1.o $lib/crti.o $lib/crtn.o
+    -Wl,-static,--no-dynamic-linker,-z,text'
+exec musl-gcc -idirafter /usr/include -idirafter /usr/include/$(gcc -print-multiarch) \
+    \${@/#-static-pie/\$static}
 END
-    chmod 755 "$BATS_TEST_TMPDIR/cc"
-    build_with CC="$BATS_TEST_TMPDIR/cc" MUSL_CC=no-such-compiler
-    run ! grep -qa 'GLIBC_' "$BATS_TEST_TMPDIR/build/timesvc" "$BATS_TEST_TMPDIR/build/timesvc-static"
+    chmod 755 "$cc"
+    build_with CC="$cc" MUSL_CC=no-such-compiler
+    run ! grep -qa 'GLIBC_' "$BUILT/timesvc" "$BUILT/timesvc-static"
 }
 
-@test "timesvc-static is built with the musl that musl-gcc has, whatever the architecture is called" {
-    local musl=$BATS_TEST_TMPDIR/musl lib
-    lib=$(LC_ALL=C musl-gcc -v 2>&1 | sed -n 's/^Reading specs from //p')
-    cp -rL "${lib%/*}" "$musl"
-    sed -i "s|${lib%/*}|$musl|g" "$musl/musl-gcc.specs"
-    # As on armhf, where musl is in no directory of the compiler's name.
-    # shellcheck disable=SC2016 # the script's to expand
-    printf '#!/bin/sh\n[ "$1" != -dumpmachine ] || exec echo other-linux\nexec gcc -specs %s "$@"\n' \
-        "$musl/musl-gcc.specs" >"$BATS_TEST_TMPDIR/musl-gcc"
-    chmod 755 "$BATS_TEST_TMPDIR/musl-gcc"
-    cp "$TREE/Makefile" "$TREE/timesvc.c" "$BATS_TEST_TMPDIR"
-    run -0 make -C "$BATS_TEST_TMPDIR" MUSL_CC="$BATS_TEST_TMPDIR/musl-gcc"
+@test "timesvc-static is built with the musl that musl-gcc has, wherever that is" {
+    local musl=$BATS_TEST_TMPDIR/musl
+    cp -rL "$(musl)" "$musl"
+    sed -i "s|$(musl)|$musl|g" "$musl/musl-gcc.specs"
+    printf '#!/bin/sh\nexec gcc -specs %s "$@"\n' "$musl/musl-gcc.specs" >"$musl/musl-gcc"
+    chmod 755 "$musl/musl-gcc"
+    build_with MUSL_CC="$musl/musl-gcc"
     assert_output --partial "$musl/rcrt1.o"
-    run -0 bash -c "printf 'TIME\nQUIT\n' | '$BATS_TEST_TMPDIR/timesvc-static' -q"
-    assert_output --regexp '^JAM '
 }
 
-# make run, as SUPERVISOR: an ordinary user's, where we can become one.
-supervise_make_run() {
+# make_run VARIABLE=VALUE...: as an ordinary user, where we can become one; with $WITHIN before it.
+make_run() {
     local as=()
     [ "$(id -u)" -ne 0 ] || as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-    leash "${as[@]}" make -C "$COPY" --no-print-directory run PORT="$1"
-}
-
-# A checkout that an ordinary user can read.
-copy_tree() {
-    COPY=$(mktemp -d)
-    chmod 755 "$COPY"
-    cp -p "$TREE"/{Makefile,timesvc.c,timesvc} "$COPY"
+    chmod 711 "$BATS_RUN_TMPDIR"
+    cp -p "$TREE"/{Makefile,timesvc.c,timesvc} "$BATS_TEST_TMPDIR"
+    leash "${WITHIN[@]}" "${as[@]}" env -u ADDRESS \
+        make -C "$BATS_TEST_TMPDIR" --no-print-directory run "$@"
 }
 
 @test "make run serves an ordinary user's port, and says how to talk to it" {
-    copy_tree
     local port=$((RANDOM % 10000 + 20000)) log=$BATS_TEST_TMPDIR/log
-    (supervise_make_run "$port") >"$log" 2>&1 3>&- &
+    make_run PORT="$port" >"$log" 2>&1 3>&- &
     SERVER=$!
-    retry grep -q Listening "$log"
-    run -0 cat "$log"
-    assert_line "Ctrl-C ends it. In another terminal:  nc -C 127.0.0.1 $port  then TIME, and QUIT to leave."
-    run -0 bash -c "printf 'TIME\r\nQUIT\r\n' | nc -N 127.0.0.1 $port"
-    assert_output --regexp '^JAM '
+    retry grep -qxF "Ctrl-C ends it. In another terminal:  nc -C 127.0.0.1 $port  \
+then TIME, and QUIT to leave." "$log"
+    ADDRESS=127.0.0.1:$port connect 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof
     retry grep -q 'ended peer=127.0.0.1 .* end=quit' "$log"
-}
-
-@test "make run says so when the port is taken" {
-    SUPERVISOR=tcpserver serve
-    run ! env -u ADDRESS make -C "$TREE" --no-print-directory run PORT="$PORT"
-    assert_output --partial "Failed to open '$PORT': Address already in use"
-    refute_output --partial 'In another terminal'
 }
 
 @test "make run serves one address alone if it is told to" {
     local port=$((RANDOM % 10000 + 20000)) log=$BATS_TEST_TMPDIR/log
-    leash make -C "$TREE" --no-print-directory run PORT="$port" ADDRESS=::1 >"$log" 2>&1 3>&- &
+    make_run PORT="$port" ADDRESS=::1 >"$log" 2>&1 3>&- &
     SERVER=$!
     retry grep -qF "nc -C ::1 $port " "$log"
-    run -0 bash -c "printf 'TIME\r\nQUIT\r\n' | nc -N ::1 $port"
-    assert_output --regexp '^JAM '
+    ADDRESS=::1:$port connect 'send:TIME\r\n' 'expect:JAM %T\r\n'
     run ! nc -z 127.0.0.1 "$port"
+}
+
+@test "make run says so when the port is taken" {
+    SUPERVISOR=tcpserver serve
+    run ! make_run PORT="$PORT"
+    assert_output --partial "Failed to open '$PORT': Address already in use"
+    refute_output --partial 'In another terminal'
 }
 
 @test "an ordinary user is told why make run cannot serve port 80" {
     skip_unless_root 'becomes an ordinary user, in a network namespace'
-    copy_tree
-    run ! unshare --net setpriv --reuid 65534 --regid 65534 --clear-groups \
-        env -u ADDRESS make -C "$COPY" --no-print-directory run PORT=80
+    local WITHIN=(unshare --net)
+    run ! make_run PORT=80
     assert_output --partial "Failed to open '80': Permission denied"
-}
-
-@test "a person with nc is served on port 45000" {
-    skip_unless_root 'makes a network namespace, where port 45000 is free'
-    run --separate-stderr unshare --net bash -c "
-        ip link set lo up
-        make -C '$TREE' --no-print-directory run >'$BATS_TEST_TMPDIR/log' 2>&1 3>&- &
-        for _ in {1..200}; do
-            grep -q Listening '$BATS_TEST_TMPDIR/log' && break
-            sleep 0.02
-        done
-        printf 'TIME\r\nFOO\r\n\r\ntime\r\nTIME\nQUIT\r\nTIME\r\n' | nc -N 127.0.0.1 45000
-        kill \$!; wait \$!"
-    assert_output --regexp $'^JAM [0-9:]{8}\r\nInvalid request\r\nInvalid request\r\nInvalid request\r\nJAM [0-9:]{8}\r$'
 }
 
 @test "in a chroot on a bind mount a container's command acts in the container, and nowhere else" {
     skip_unless_root 'boots a container'
-    local there=$BATS_TEST_TMPDIR/there
-    mkdir "$there"
+    mkdir "$BATS_TEST_TMPDIR/there"
     # shellcheck disable=SC2016 # the inner shells' to expand
-    run -0 unshare --mount bash -euc 'mount --rbind / "$1"
+    run -0 unshare --mount bash -euc '
+        mount --rbind / "$1"
         mount --make-rprivate "$1"
         exec chroot "$1" "$2/isolated" "$2/under" systemd-bookworm bash -euc \
-            "source \"$2/container.bash\"; inside touch /here; cd \"\$SCRATCH/root\"; ls here"' bash "$there" "$TESTS"
-    assert_output here
+            "source \"$2/container.bash\"; inside touch /here; ls \"\$SCRATCH/root/here\""
+        ' bash "$BATS_TEST_TMPDIR/there" "$TESTS"
+    assert_output --partial root/here
     [ ! -e /here ]
 }
 
