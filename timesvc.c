@@ -419,7 +419,7 @@ __attribute__((noinline)) static void log_deliver(enum kind kind, const char *fo
         used = sprintf(fields, logger.peer.port ? "\npeer=%s\nport=%u" : "\npeer=%s",
                        logger.peer.address, logger.peer.port);
     vsnprintf(fields + used, sizeof fields - (size_t)used, format, values);
-    strcpy(stpcpy(text, kinds[kind].name), fields);
+    stpcpy(stpcpy(text, kinds[kind].name), fields);
     for (char *lf = text; (lf = strchr(lf, '\n'));)
         *lf = ' ';
     /* For syslog as in RFC 3164, 4.1, but without the time, which syslogd adds. */

@@ -40,18 +40,17 @@ static void call_foreign(void)
 
 static void act_on(const char *line)
 {
-    long number = 0;
-
-    if (sscanf(line, "number %ld", &number) == 1)
-        syscall(number, -1L, -1L, -1L, -1L, 0L, 0L);
+    if (strncmp(line, "number ", 7) == 0)
+        syscall(strtol(line + 7, NULL, 10), -1L, -1L, -1L, -1L, 0L, 0L);
     if (strcmp(line, "foreign") == 0)
         call_foreign();
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         const char *name = strstr(line, calls[i].name);
-        long first = 0, second = 0, sixth = 0;
+        char *rest = NULL;
         if (!name)
             continue;
-        sscanf(name + strlen(calls[i].name), "%ld %ld %ld", &first, &second, &sixth);
+        long first = strtol(name + strlen(calls[i].name), &rest, 10);
+        long second = strtol(rest, &rest, 10), sixth = strtol(rest, &rest, 10);
         syscall(calls[i].number, first, second, 0L, 0L, 0L, sixth);
     }
 }

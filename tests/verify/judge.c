@@ -113,14 +113,13 @@ static void judge_all(void)
 
 static bool read_call(struct seccomp_data *call)
 {
-    if (scanf("%d", &call->nr) != 1)
+    char line[256], *at = line;
+
+    if (!fgets(line, sizeof line, stdin))
         return false;
-    for (int i = 0; i < 6; i++) {
-        unsigned long long argument = 0;
-        if (scanf("%llu", &argument) != 1)
-            return false;
-        call->args[i] = (unsigned long)argument; /* qemu extends the sign */
-    }
+    call->nr = (int)strtol(at, &at, 10);
+    for (int i = 0; i < 6; i++)
+        call->args[i] = (unsigned long)strtoull(at, &at, 10); /* qemu extends the sign */
     return true;
 }
 

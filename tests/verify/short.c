@@ -17,8 +17,10 @@ static long most;
 /* At the start: the program may replace its environment. */
 __attribute__((constructor)) static void find(void)
 {
+    const char *value = getenv("SHORT");
+
     *(void **)&libcs = dlsym(RTLD_NEXT, "syscall");
-    most = atol(getenv("SHORT"));
+    most = value ? strtol(value, NULL, 10) : 0;
 }
 
 long syscall(long number, ...)
