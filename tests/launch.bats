@@ -270,7 +270,7 @@ os.execv(sys.argv[1], sys.argv[1:])')
 # bats test_tags=bare
 @test "a background job of a terminal that stops such from writing serves all the same" {
     run -0 timeout 10 script --quiet --return --command "stty tostop
-        bash -mc 'echo TIME | \"$TIMESVC\" -q & wait'" /dev/null </dev/null
+        bash -mc 'echo TIME | \"$TIMESVC\" -q & wait \$!'" /dev/null </dev/null
     assert_output --partial 'JAM '
 }
 
