@@ -10,37 +10,39 @@ TALK=('send:TIME\r\n' 'expect:JAM %T\r\n' 'send:FOO\r\nTIME' 'expect:Invalid req
     'send:\r\nQUIT\r\n' 'expect:\r\n' eof)
 RECORD=' end=quit requests=4 invalid=1 received=23 sent=45 '
 
-# occurrences CALL: how often the conversation makes it.
-occurrences() {
-    START=(strace -D -qq -o "$BATS_TEST_TMPDIR/calls")
-    launch "${TALK[@]}" -- --sandbox=off
-    assert_output --partial "$RECORD"
-    run -0 grep -c "^$1(" "$BATS_TEST_TMPDIR/calls"
-    echo "$output"
-}
+# All requests at once, so that the end may come at any moment; the client gets some of the
+# replies, each once and in order, and the end.
+HURRY=('send:TIME\r\nFOO\r\nTIME\r\nQUIT\r\n' 'some-of:JAM %T\r\nInvalid request\r\nJAM %T\r\n')
 
-# failing CALL ERROR WHEN: from now on this occurrence of the call fails.
+# failing CALL ERROR WHEN STEP... -- [OPTION...]: launch; this occurrence of the call fails.
 failing() {
     START=(strace -D -qq -o "$BATS_TEST_TMPDIR/calls" -e trace="$1" -e "inject=$1:error=$2:when=$3")
-}
-
-# assert_injected: an error that hit nothing would prove nothing.
-assert_injected() {
-    run -0 grep -q '(INJECTED)' "$BATS_TEST_TMPDIR/calls"
+    launch "${@:4}" --sandbox=off
+    grep -q '(INJECTED)' "$BATS_TEST_TMPDIR/calls" # an error that hit nothing would prove nothing
 }
 
 # unnoticed CALL ERROR...: whichever occurrence fails, and with whichever error, the client gets
 # what it should, and so does the log.
 unnoticed() {
-    local call=$1 count error when
-    count=$(occurrences "$call")
+    local count error when
+    START=(strace -D -qq -o "$BATS_TEST_TMPDIR/calls")
+    launch "${TALK[@]}" -- --sandbox=off
+    count=$(grep -c "^$1(" "$BATS_TEST_TMPDIR/calls")
     for error in "${@:2}"; do
         for ((when = 1; when <= count; when++)); do
-            failing "$call" "$error" "$when"
-            launch "${TALK[@]}" -- --sandbox=off
+            failing "$1" "$error" "$when" "${TALK[@]}" --
             assert_output --partial "$RECORD"
-            assert_injected
         done
+    done
+}
+
+# ends STATUS RECORD CALL ERROR...: with whichever error the call fails first, the program ends
+# with this status and record.
+ends() {
+    local error
+    for error in "${@:4}"; do
+        failing "$3" "$error" 1 --status "$1" "${HURRY[@]}" --
+        assert_output --regexp "$2"
     done
 }
 
@@ -51,10 +53,8 @@ unnoticed() {
     unnoticed ppoll EINTR
     local error
     for error in EINTR EAGAIN; do
-        failing read "$error" 1
-        launch 'send:PROXY UNKNOWN\r\nQUIT\r\n' eof -- --proxy --sandbox=off
+        failing read "$error" 1 'send:PROXY UNKNOWN\r\nQUIT\r\n' eof -- --proxy
         assert_output --partial ' end=quit '
-        assert_injected
     done
 }
 
@@ -64,50 +64,26 @@ unnoticed() {
     assert_output --partial ' end=eof requests=1 invalid=1 '
 }
 
-# All requests at once, so that the end may come at any moment; the client gets some of the
-# replies, each once and in order, and the end.
-HURRY=('send:TIME\r\nFOO\r\nTIME\r\nQUIT\r\n' 'some-of:JAM %T\r\nInvalid request\r\nJAM %T\r\n')
-
-# ends STATUS RECORD CALL ERROR...: whichever occurrence of the call fails, and with whichever
-# error, the program ends with this status and record.
-ends() {
-    local call=$3 when error
-    for error in "${@:4}"; do
-        for when in 1 2; do
-            failing "$call" "$error" "$when"
-            launch --status "$1" "${HURRY[@]}" -- --sandbox=off
-            assert_output --regexp "$2"
-            assert_injected
-        done
-    done
-}
-
-# at_start STATUS RECORD CALL ERROR...: the same, of a call that comes but once.
-at_start() {
-    local call=$3 error
-    for error in "${@:4}"; do
-        failing "$call" "$error" 1
-        launch --status "$1" "${HURRY[@]}" -- --sandbox=off
-        assert_output --regexp "$2"
-        assert_injected
-    done
-}
-
 # bats test_tags=long
 @test "an error that the network reports ends the conversation, and is no fault" {
-    ends 0 ' end=(reset|quit) ' read ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ECONNREFUSED EPIPE
-    at_start 0 ' end=reset ' sendto ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH EPIPE ENOTCONN
+    local error
+    for error in ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH ECONNREFUSED EPIPE; do
+        ends 0 ' end=reset ' read "$error"
+        failing read "$error" 2 "${HURRY[@]}" -- # in the drain
+        assert_output --partial ' end=quit '
+    done
+    ends 0 ' end=reset ' sendto ECONNRESET ETIMEDOUT EHOSTUNREACH ENETUNREACH EPIPE ENOTCONN \
+        ECONNREFUSED ENOPROTOOPT EACCES
 }
 
 # bats test_tags=long
 @test "an error of the system is a fault, with status 71" {
-    at_start 71 ' reason=read: ' read EBADF EFAULT EINVAL ENOMEM
-    at_start 71 ' reason=write: ' sendto EBADF EFAULT EINVAL ENOMEM ENOBUFS
-    at_start 71 ' reason=ppoll: ' ppoll EFAULT EINVAL ENOMEM
-    failing ppoll ENOMEM 1+ # also if it stays so
-    launch --status 71 "${HURRY[@]}" -- --sandbox=off
+    ends 71 ' reason=read: ' read EBADF EFAULT EINVAL ENOMEM
+    ends 71 ' reason=write: ' sendto EBADF EFAULT EINVAL ENOMEM ENOBUFS
+    ends 71 ' reason=ppoll: ' ppoll EFAULT EINVAL ENOMEM
+    failing ppoll ENOMEM 1+ --status 71 "${HURRY[@]}" -- # also if it stays so
     assert_output --partial ' reason=ppoll: '
-    at_start 71 ' reason=signalfd: ' signalfd4 EINVAL EMFILE ENFILE ENODEV ENOMEM
+    ends 71 ' reason=signalfd: ' signalfd4 EINVAL EMFILE ENFILE ENODEV ENOMEM
 }
 
 @test "a connection that cannot be read any more is not drained" {
@@ -119,22 +95,20 @@ at_start() {
 
 # bats test_tags=long
 @test "what only makes the program's start less tidy does not keep it from serving" {
-    at_start 0 ' end=quit ' close_range EINVAL EMFILE ENOMEM ENOSYS
-    at_start 0 ' end=quit ' getsockopt EBADF EFAULT EINVAL ENOPROTOOPT ENOTSOCK
-    at_start 0 'peer=(local|unknown) end=quit ' getpeername EBADF EFAULT EINVAL ENOBUFS ENOTCONN ENOTSOCK
-    at_start 0 ' end=quit ' open EACCES EMFILE ENFILE ENOENT ENOMEM
-    at_start 0 ' end=quit ' mmap EACCES EAGAIN ENFILE ENOMEM
-    at_start 0 ' end=quit ' setitimer EFAULT EINVAL
-    at_start 0 ' end=quit ' shutdown EBADF EINVAL ENOTCONN ENOTSOCK
+    ends 0 ' end=quit ' close_range EINVAL EMFILE ENOMEM ENOSYS
+    ends 0 ' end=quit ' getsockopt EBADF EFAULT EINVAL ENOPROTOOPT ENOTSOCK
+    ends 0 'peer=(local|unknown) end=quit ' getpeername EBADF EINVAL ENOBUFS ENOTCONN ENOTSOCK
+    ends 0 ' end=quit ' open EACCES EMFILE ENFILE ENOENT ENOMEM
+    ends 0 ' end=quit ' mmap EACCES EAGAIN ENFILE ENOMEM
+    ends 0 ' end=quit ' setitimer EFAULT EINVAL
+    ends 0 ' end=quit ' shutdown EBADF EINVAL ENOTCONN ENOTSOCK
 }
 
 # bats test_tags=long
 @test "a log that fails changes neither the conversation nor the exit status" {
     local error
     for error in EAGAIN EBADF EFBIG EINTR EIO ENOSPC EPIPE; do
-        failing write "$error" 1
-        launch "${TALK[@]}" -- --sandbox=off
+        failing write "$error" 1 "${TALK[@]}" --
         assert_output ''
-        assert_injected
     done
 }

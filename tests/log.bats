@@ -1,13 +1,20 @@
 #!/usr/bin/env bats
 # The log: one record a connection, where the operator looks.
 
+# shellcheck disable=SC2016 # what the shells inside are to expand
+
 load helpers
 
-# in_journal COMMAND...: run it beside a journald of its own; standard error of what it starts
-# may lead to that journal.
+# in_journal HOW COMMAND...: run it beside a journald of its own, see tests/journal.
 in_journal() {
     skip_unless_root 'starts a journald in a mount namespace'
-    run --separate-stderr "$TESTS/isolated" "$TESTS/journal" "$@"
+    run -0 --separate-stderr "$TESTS/isolated" "$TESTS/journal" "$@"
+}
+
+# recorded HOW COMMAND...: the same; $output is then what the journal got, as text.
+recorded() {
+    in_journal "$@"
+    run -0 python3 "$TESTS/journal_fields.py" <<<"$output"
 }
 
 # --- Standard error
@@ -26,36 +33,35 @@ in_journal() {
 }
 
 @test "-v logs the connection, each request and each reply" {
-    launch 'send:TIME\r\nFOO\r\n\r\nTIME' \
-        'expect:JAM %T\r\nInvalid request\r\nInvalid request\r\nJAM %T' \
-        'send:TI' 'expect:Invalid request' 'send:QUIT\n' eof -- -v
-    local who='^timesvc\[[0-9]+\]: ' peer=' peer=127.0.0.1 port=[0-9]+'
-    assert_line --index 0 --regexp "${who}connected$peer$"
-    assert_line --index 1 --regexp "${who}request$peer request=TIME$"
-    assert_line --index 2 --regexp "${who}reply$peer reply=JAM ..:..:..$"
-    assert_line --index 3 --regexp "${who}request$peer request=FOO$"
-    assert_line --index 4 --regexp "${who}reply$peer reply=Invalid request$"
-    assert_line --index 5 --regexp "${who}request$peer request=$"
-    assert_line --index 7 --regexp "${who}request$peer request=TIME$"
-    assert_line --index 9 --regexp "${who}request$peer request=TI$"
-    assert_line --index 11 --regexp "${who}request$peer request=QUIT$"
-    assert_line --index 12 --regexp "${who}ended$peer end=quit requests=6 invalid=3 "
-    assert_equal "${#lines[@]}" 13
+    launch 'send:TIME\r\nFOO\r\n\r\nTI' \
+        'expect:JAM %T\r\nInvalid request\r\nInvalid request\r\nInvalid request' \
+        'send:QUIT\n' eof -- -v
+    run sed -E 's/^timesvc\[[0-9]+\]: (\w+) peer=127\.0\.0\.1 port=[0-9]+/\1/
+        s/..:..:..$/hh:mm:ss/; s/ received=.*//' <<<"$output"
+    assert_output 'connected
+request request=TIME
+reply reply=JAM hh:mm:ss
+request request=FOO
+reply reply=Invalid request
+request request=
+reply reply=Invalid request
+request request=TI
+reply reply=Invalid request
+request request=QUIT
+ended end=quit requests=5 invalid=3'
 }
 
-@test "the first 64 bytes of a request are shown as they came" {
-    launch 'send:z*63' 'send:\rabc\r\n' 'expect:Invalid request\r\n' 'send:y*64' 'send:\r\n' \
-        'expect:Invalid request\r\n' 'send:QUIT' eof -- -v
-    assert_line --index 1 --regexp ' request=z{63}\\x0d$'
-    assert_line --index 3 --regexp ' request=y{64}$'
-}
-
-@test "what a client sent is escaped, and cut, before it is logged" {
-    launch 'send:\x1b[31m%n\\\x00\xff\nx\ty end=quit\r\n' 'expect:Invalid request\r\nInvalid request\r\n' \
-        'send:z*1000' 'send:\r\n' 'expect:Invalid request\r\n' 'send:QUIT' eof -- -v
-    assert_line --index 1 --regexp ' request=\\x1b\[31m%n\\x5c\\x00\\xff$'
-    assert_line --index 3 --regexp ' request=x\\x09y\\x20end=quit$'
-    assert_line --index 5 --regexp ' request=z{64}$'
+@test "what a client sent is escaped, and cut to 64 bytes, before it is logged" {
+    launch 'send:\x1b[31m%n\\\x00\xff\nx\ty end=quit\r\n' 'send:z*63' 'send:\rabc\r\n' \
+        'send:y*64' 'send:\r\n' 'send:x*1000' 'send:\r\nQUIT\n' \
+        "expect:$(printf 'Invalid request\\r\\n%.0s' {1..5})" eof -- -v
+    run sed -n 's/.* request=//p' <<<"$output"
+    assert_output --regexp '^\\x1b\[31m%n\\x5c\\x00\\xff
+x\\x09y\\x20end=quit
+z{63}\\x0d
+y{64}
+x{64}
+QUIT$'
 }
 
 @test "the transcript tells a request apart from its terminator" {
@@ -63,171 +69,97 @@ in_journal() {
         'send:B\r' 'expect:Invalid request' 'send:\nTIME' 'expect:\r\nJAM %T' \
         'send:\rC\n' 'expect:Invalid request\r\n' 'send:D' 'expect:Invalid request' \
         'send:\r\nE\n' 'expect:\r\nInvalid request\r\n' 'send:QUIT' eof -- -v
-    assert_line --index 1 --regexp ' request=TIME$'
-    assert_line --index 3 --regexp ' request=A\\x0d$'
-    assert_line --index 5 --regexp ' request=B\\x0d$'
-    assert_line --index 9 --regexp ' request=\\x0dC$'
-    assert_line --index 13 --regexp ' request=E$'
-}
-
-@test "a log that nobody reads does not hold the client up, nor a signal" {
-    mkfifo "$BATS_TEST_TMPDIR/log"
-    exec {log}<>"$BATS_TEST_TMPDIR/log"
-    dd if=/dev/zero of="$BATS_TEST_TMPDIR/log" bs=4096 count=32 oflag=nonblock status=none || true
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    START=(bash -c 'exec "${@:2}" 2>"$1"' bash "$BATS_TEST_TMPDIR/log")
-    launch 'send:TIME\r\n*1000' 'expect:JAM %T\r\n' within:2 signal:TERM exits within:1 -- -v
-    exec {log}>&-
+    run sed -n 's/.* request=//p' <<<"$output"
+    assert_output $'TIME\nA\\x0d\nB\\x0d\nTIME\n\\x0dC\nD\nE\nQUIT'
 }
 
 # bats test_tags=long
 @test "a log that is slow does not hold up a signal" {
     # It takes 4 KB each 20 ms: what is logged waits, but no record for a tenth of a second.
     cd "$BATS_TEST_TMPDIR"
-    cat >slow.py <<'END'
-import os, time
-open("ready", "w").close()
-while os.read(0, 4096):
+    START=(python3 -c 'import os, sys, time
+read, write = os.pipe()
+if os.fork():
+    os.dup2(write, 2)
+    os.execv(sys.argv[1], sys.argv[1:])
+os.close(write)
+while os.read(read, 4096):
     open("begun", "w").close()
-    time.sleep(0.02)
-END
-    cat >start <<'END'
-exec 2> >(exec python3 slow.py)
-for _ in {1..500}; do [ ! -e ready ] || exec "$@"; sleep 0.02; done
-END
-    START=(bash start)
-    launch 'send:TIME\r\n*8000' "run:timeout 5 sh -c 'until [ -e begun ]; do sleep 0.02; done'" \
-        signal:TERM exits within:2 -- -v
-    # As slowly as the first 107 bytes may be read, by which a header might come.
-    rm ready begun
-    launch 'send:PROXY UNKNOWN\r\n' 'send:\n*90' \
-        "run:timeout 5 sh -c 'until [ -e begun ]; do sleep 0.02; done'" \
-        signal:TERM exits within:2 -- --proxy -v
+    time.sleep(0.02)')
+    export -f retry
+    launch 'send:TIME\r\n*8000' 'run:retry test -e begun' signal:TERM exits within:2 -- -v
 }
 
-# soon STEP... -- COMMAND...: so quickly once in five tries, as what is too slow never is.
-soon() {
-    local try
-    for try in {1..5}; do
-        ! "$TESTS/peer.py" launch "$@" || return 0
-    done
-    fail "not in $try tries"
+# full_log: standard error is $FULL, a pipe that takes nothing.
+full_log() {
+    FULL=$BATS_TEST_TMPDIR/log
+    mkfifo "$FULL"
+    exec {log}<>"$FULL" # until the test ends
+    dd if=/dev/zero of="$FULL" bs=4096 count=32 oflag=nonblock status=none || true
+    START=(bash -c 'exec "${@:2}" 2>"$1"' bash "$FULL")
 }
 
-# as_full: $full is a pipe that takes nothing.
-as_full() {
-    full=$BATS_TEST_TMPDIR/log
-    mkfifo "$full"
-    exec {log}<>"$full"
-    dd if=/dev/zero of="$full" bs=4096 count=32 oflag=nonblock status=none || true
-}
-
-@test "a log that nobody reads delays the first reply by a tenth of a second, and no other" {
-    local full log
-    as_full
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    soon 'send:TIME\r\n' 'expect:JAM %T\r\n' within:0.18 -- bash -c 'exec "${@:2}" 2>"$1"' bash "$full" "$TIMESVC" -v
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    START=(bash -c 'exec "${@:2}" 2>"$1"' bash "$full")
-    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:TIME\r\n*50' within:2 \
-        "expect:$(printf 'JAM %%T\\r\\n%.0s' {1..50})" within:2 calm 'send:QUIT' eof -- -v
-    exec {log}>&-
+@test "a log that nobody reads delays the first reply by a tenth of a second, and nothing else" {
+    BATS_TEST_RETRIES=4 # what is too slow never is quick
+    full_log
+    launch 'send:TIME\r\n' 'expect:JAM %T\r\n' within:0.18 'send:TIME\r\n*50' within:2 \
+        "expect:$(printf 'JAM %%T\\r\\n%.0s' {1..50})" within:2 calm \
+        'send:TIME\r\n*1000' signal:TERM exits within:1 -- -v
 }
 
 @test "handlers that share a log which nobody reads each go on" {
-    # The reader makes room for one record now and then: more handlers wait for that than fit.
-    cat >"$BATS_TEST_TMPDIR/share.py" <<'END'
-import os, subprocess, sys, threading
-read, write = os.pipe()
-os.set_blocking(write, False)
-while True:
-    try:
-        os.write(write, b'x' * 4096)
-    except BlockingIOError:
-        break
-os.set_blocking(write, True)
-ended = threading.Event()
-def drip():
-    while not ended.wait(0.02):
-        os.read(read, 4096)
-        os.write(write, b'x' * 3900)
-thread = threading.Thread(target=drip, daemon=True)
-thread.start()
-handlers = [subprocess.Popen([*sys.argv[1:], '-v'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=write)
-            for _ in range(20)]
-statuses = [handler.communicate(b'TIME\nQUIT\n', timeout=5) and handler.returncode for handler in handlers]
-print(statuses.count(0), 'ended')
-os._exit(0)
-END
-    run -0 timeout 20 python3 "$BATS_TEST_TMPDIR/share.py" "$TIMESVC"
-    assert_output '20 ended'
+    full_log
+    # A reader makes room for one record now and then: more handlers wait for that than fit.
+    run -0 timeout 20 bash -c '
+        while head -c 4096 >/dev/null; do printf %03900d 0 >&0; sleep 0.02; done <>"$1" &
+        seq 20 | xargs -P 20 -I % timeout 5 sh -c "printf \"TIME\nQUIT\n\" | \"$2\" -v 2>\"$1\"" |
+            grep -c "^JAM "
+        kill "$!"' bash "$FULL" "$TIMESVC"
+    assert_output 20
 }
 
 @test "a fault is logged even to a log that took no record before" {
-    # The log is full, then read; meanwhile the transcript finds that it is stuck.
-    cat >"$BATS_TEST_TMPDIR/fault.py" <<'END'
-import os, subprocess, sys, time
-def waits(where):
-    with open(f'/proc/{handler.pid}/wchan') as wchan:
-        return where in wchan.read()
-read, write = os.pipe()
-os.set_blocking(write, False)
-while True:
-    try:
-        os.write(write, b'x' * 4096)
-    except BlockingIOError:
-        break
-os.set_blocking(write, True)
-handler = subprocess.Popen([sys.argv[1], '-v'], stdin=subprocess.PIPE, stdout=open('/dev/full', 'w'), stderr=write)
-for _ in range(500): # until the record is given up, and requests are waited for
-    if waits('poll'):
-        break
-    time.sleep(0.01)
-os.read(read, 1 << 20)
-handler.stdin.write(b'TIME\n')
-handler.stdin.close()
-print(handler.wait(5), os.read(read, 1 << 16).decode())
-END
-    run -0 timeout 20 python3 "$BATS_TEST_TMPDIR/fault.py" "$TIMESVC"
-    assert_output --partial '71 timesvc['
+    full_log
+    START+=(bash -c 'exec "$@" >/dev/full' bash)
+    # It is read once the transcript has found that it is stuck.
+    launch --over pipes --status 71 pause:0.5 \
+        "run:dd if='$FULL' of=/dev/null iflag=nonblock status=none || true" \
+        'send:TIME\n' exits -- -v
+    run dd if="$FULL" iflag=nonblock status=none
     assert_output --partial 'fault peer=local reason=write: No space left on device'
     assert_output --partial ' end=fault '
 }
 
 @test "a journald that hangs does not hold the client up" {
-    local how
-    for how in journal syslog; do
-        in_journal stuck "$TIMESVC" -v "--log=$how"
-        assert_success
+    local where
+    for where in journal syslog; do
+        in_journal stuck "$TIMESVC" -v "--log=$where"
         assert_output '3000 replies, status 0'
     done
 }
 
 @test "a journald and a standard error that hang, both, delay the first reply by a tenth of a second" {
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    in_journal stuck-twice bash -c 'for try in 1 2 3 4 5; do
-        ! "$0" launch "send:TIME\r\n" "expect:JAM %T\r\n" within:0.18 "send:TIME\r\n" "expect:JAM %T\r\n" \
-            signal:TERM exits within:1 -- bash -c "exec \"\$@\" 2>/run/full" bash "$1" -v --log=journal || exit 0
-    done
-    exit 1' "$TESTS/peer.py" "$TIMESVC"
-    assert_success
+    BATS_TEST_RETRIES=4 # what is too slow never is quick
+    in_journal stuck-twice "$TESTS/peer.py" launch 'send:TIME\r\n' 'expect:JAM %T\r\n' within:0.18 \
+        'send:TIME\r\n' 'expect:JAM %T\r\n' signal:TERM exits within:1 -- \
+        bash -c 'exec "$0" -v --log=journal 2>/run/full' "$TIMESVC"
 }
 
 # --- Who the peer is
 
 # bats test_tags=long
 @test "a peer through a socketpair or pipe is named by its supervisor, else by what it is" {
-    local names
+    local names over port
     for names in REMOTE_HOST/REMOTE_PORT REMOTE_ADDR/REMOTE_PORT TCPREMOTEIP/TCPREMOTEPORT \
         SOCAT_PEERADDR/SOCAT_PEERPORT NCAT_REMOTE_ADDR/NCAT_REMOTE_PORT; do
         START=(env "${names%/*}=192.0.2.7" "${names#*/}=4711")
-        launch --over pipes half-close --
-        assert_output --partial ': ended peer=192.0.2.7 port=4711 end=eof'
-        launch --over unix half-close --
-        assert_output --partial ': ended peer=192.0.2.7 port=4711 end=eof'
+        for over in pipes unix; do
+            launch --over "$over" half-close --
+            assert_output --partial ': ended peer=192.0.2.7 port=4711 end=eof'
+        done
     done
-    for names in 0 -1 65536 x; do
-        START=(env REMOTE_ADDR=192.0.2.7 "REMOTE_PORT=$names")
+    for port in 0 -1 65536 x; do
+        START=(env REMOTE_ADDR=192.0.2.7 "REMOTE_PORT=$port")
         launch --over pipes half-close --
         assert_output --partial ': ended peer=192.0.2.7 end=eof'
     done
@@ -242,12 +174,12 @@ END
 }
 
 @test "a TCP peer is named by the connection, not by the environment" {
-    START=(env REMOTE_HOST=192.0.2.6 REMOTE_ADDR=192.0.2.7)
-    launch half-close eof --
-    assert_output --partial ': ended peer=127.0.0.1 port='
-    START=(env REMOTE_ADDR=192.0.2.7 REMOTE_PORT=4711)
-    launch half-close eof --
-    assert_output --partial ': ended peer=127.0.0.1 port='
+    local variable
+    for variable in REMOTE_HOST=192.0.2.6 REMOTE_PORT=4711; do
+        START=(env REMOTE_ADDR=192.0.2.7 "$variable")
+        launch half-close eof --
+        assert_output --partial ': ended peer=127.0.0.1 port='
+    done
 }
 
 # bats test_tags=long
@@ -288,7 +220,6 @@ unshared() {
 @test "a link-local peer is shown with the number of its interface" {
     [ -e /proc/net/if_inet6 ] || skip 'this machine has no IPv6'
     START=()
-    # shellcheck disable=SC2016 # the inner shell's to expand
     unshared --net sh -c 'ip link set lo up
         ip address add fe80::1/64 dev lo nodad
         exec "$@"' sh "$TESTS/peer.py" launch --over linklocal half-close eof -- "$TIMESVC"
@@ -300,36 +231,34 @@ unshared() {
     # On loopback addresses of their own: stunnel's connection is from 127.0.0.1, too.
     cd "$BATS_TEST_TMPDIR"
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=test -keyout key.pem -out key.pem 2>/dev/null
-    choose_address
-    cat >stunnel.conf <<END
+    supervise() {
+        leash stunnel -fd 0 <<END
 foreground = yes
 pid =
 cert = $BATS_TEST_TMPDIR/key.pem
 [timesvc]
-accept = $ADDRESS
-exec = $TIMESVC
+accept = $1
+exec = $2
 execArgs = timesvc --log=stderr
 END
-    leash stunnel stunnel.conf >stunnel.log 2>&1 3>&- &
-    local server=$!
-    retry grep -q 'Configuration successful' stunnel.log
+    }
+    SERVER_LOG=$BATS_TEST_TMPDIR/log
+    start
     run -0 timeout 10 socat -t 5 - "OPENSSL:$ADDRESS,verify=0,bind=127.0.0.7" <<<$'TIME\nQUIT'
     assert_output --partial 'JAM '
-    retry grep -q 'ended peer=' stunnel.log
-    kill "$server"
-    run grep 'ended peer=' stunnel.log
-    assert_output --regexp ': ended peer=127\.0\.0\.7 port=[0-9]+ end=quit '
+    retry grep -E ': ended peer=127\.0\.0\.7 port=[0-9]+ end=quit ' "$SERVER_LOG"
+    stop_serving
 }
 
 # bats test_tags=bare
 @test "a peer that was gone before the program started is unknown" {
-    START=(strace -D -qq -o /dev/null -e inject=getpeername:error=ENOTCONN)
-    launch half-close eof -- --sandbox=off
-    assert_output --partial ': ended peer=unknown end=eof'
     # So is one of a family that has no address to show, such as vsock(7).
-    START=(strace -D -qq -o /dev/null -e inject=getpeername:retval=0)
-    launch half-close eof -- --sandbox=off
-    assert_output --partial ': ended peer=unknown end=eof'
+    local how
+    for how in error=ENOTCONN retval=0; do
+        START=(strace -D -qq -o /dev/null -e "inject=getpeername:$how")
+        launch half-close eof -- --sandbox=off
+        assert_output --partial ': ended peer=unknown end=eof'
+    done
 }
 
 @test "an IPv4 peer on an IPv6 socket is shown as IPv4, an IPv6 peer as IPv6" {
@@ -345,92 +274,58 @@ END
 # --- The journal and syslog
 
 @test "in the journal each record has its fields" {
-    in_journal stream "$TIMESVC" -v
-    assert_success
-    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    recorded stream "$TIMESVC" -v
     assert_line '6 013e1b6091724176b4dbeb4523aa31fa connected peer=local TIMESVC_PEER=local'
     assert_line --partial 'request peer=local request=FOO\x1b TIMESVC_PEER=local TIMESVC_REQUEST=FOO\x1b'
     assert_line --regexp '^5 c105066b50794c4f818e0a165c558908 ended peer=local .* TIMESVC_END=quit TIMESVC_INVALID=1 TIMESVC_PEER=local TIMESVC_RECEIVED=18 TIMESVC_REQUESTS=3 TIMESVC_SECONDS=0\.[0-9]+ TIMESVC_SENT=31$'
 }
 
-@test "a fault is an error in the journal" {
-    in_journal stream "$TIMESVC" --bogus
-    assert_success
-    run python3 "$TESTS/journal_fields.py" <<<"$output"
+@test "a fault is an error in the journal, cut, however long the word that is wrong" {
+    recorded stream "$TIMESVC" --bogus
     assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --bogus'
-}
-
-@test "a fault is in the journal, cut, however long the word that is wrong" {
-    in_journal stream "$TIMESVC" "--$(printf %04000d 0)"
-    assert_success
-    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    recorded stream "$TIMESVC" "--$(printf %04000d 0)"
     assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --0{300,480} '
 }
 
 @test "that standard input is closed is told to the journal, too" {
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    in_journal stream bash -c 'exec "$0" <&-' "$TIMESVC"
-    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    recorded stream bash -c 'exec "$0" <&-' "$TIMESVC"
     assert_line --regexp '^3 d0231a46ed2d4e21bc7da588fc811aee fault .*reason=standard input or output is closed'
 }
 
-@test "records go to syslog where standard error is the client's" {
-    in_journal syslog "$TIMESVC"
-    assert_success
-    run python3 "$TESTS/journal_fields.py" <<<"$output"
-    assert_line --regexp '^5 - ended peer=(local|unix) end=quit requests=3 invalid=1 .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
+@test "records go to syslog where standard error is the client's, or closed, and on demand" {
+    local record='^5 - ended peer=(local|unix) end=quit requests=3 invalid=1 .*'
+    record+=' SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
+    recorded syslog "$TIMESVC"
+    assert_line --regexp "$record"
+    recorded syslog bash -c 'exec "$0" 2>&-' "$TIMESVC"
+    assert_line --regexp "$record"
+    recorded stream "$TIMESVC" --log=syslog
+    assert_line --regexp "$record"
 }
 
-@test "records go to syslog on demand" {
-    in_journal stream "$TIMESVC" --log=syslog
-    assert_success
-    run python3 "$TESTS/journal_fields.py" <<<"$output"
-    assert_line --regexp '^5 - ended peer=local .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
-}
-
-# with_stream COMMAND...: start it with the $JOURNAL_STREAM that tells of its standard error.
-with_stream() {
-    JOURNAL_STREAM=$(stat -Lc %d:%i /dev/fd/2) exec "$@"
+@test "records go to the journal on demand, even if standard error is closed, or else to syslog" {
+    recorded syslog bash -c 'exec "$0" --log=journal 2>&-' "$TIMESVC"
+    assert_line --regexp '^5 c105066b50794c4f818e0a165c558908 ended peer=local '
+    recorded no-journal "$TIMESVC" --log=journal
+    assert_line --regexp '^5 - ended peer=local end=quit .* SYSLOG_IDENTIFIER=timesvc$'
 }
 
 @test "records go to standard error where that is the journal's, and journald has no socket" {
     [ ! -S /run/systemd/journal/socket ] || skip 'there is a journald'
-    export -f with_stream
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    START=(bash -c 'with_stream "$@"' bash)
+    START=(bash -c 'JOURNAL_STREAM=$(stat -Lc %d:%i /dev/fd/2) exec "$@"' bash)
     launch half-close --
     assert_output --regexp '^timesvc.*: ended peer=127.* end=eof'
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    START=(bash -c 'with_stream "$0" "$@" 2>&-')
-    launch half-close --
-    assert_output ''
 }
 
-@test "records go to syslog where there is no journal to take them" {
-    in_journal no-journal "$TIMESVC" --log=journal
-    assert_success
-    run python3 "$TESTS/journal_fields.py" <<<"$output"
-    assert_line --regexp '^5 - ended peer=local end=quit .* SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc'
-}
-
-@test "records go to standard error on demand" {
-    in_journal stream "$TIMESVC" --log=stderr
-    assert_success
-    run python3 "$TESTS/journal_fields.py" <<<"$output"
+@test "records go to standard error on demand, and where JOURNAL_STREAM tells of another file" {
+    recorded stream "$TIMESVC" --log=stderr
     assert_line --regexp '^6 - timesvc.*: ended peer=local '
-}
-
-@test "a JOURNAL_STREAM that tells of another file is not standard error's" {
-    # shellcheck disable=SC2016 # the inner shell's to expand
-    in_journal stream bash -c 'JOURNAL_STREAM=1:1 exec "$0"' "$TIMESVC"
-    assert_success
-    run python3 "$TESTS/journal_fields.py" <<<"$output"
+    recorded stream bash -c 'JOURNAL_STREAM=1:1 exec "$0"' "$TIMESVC"
     assert_line --regexp '^6 - timesvc.*: ended peer=local '
 }
 
 @test "standard error is the client's only on the same file system" {
     # Two files of the same number, each on a file system of its own.
-    # shellcheck disable=SC2016 # the inner shell's to expand
     unshared --mount sh -c 'cd "$1"
         mkdir one two
         mount -t tmpfs none one
@@ -446,26 +341,20 @@ with_stream() {
 
 @test "the catalog explains each kind of record" {
     # A catalog below a root of its own, so that the machine's is left alone.
-    local root=$BATS_TEST_TMPDIR
-    mkdir -p "$root/usr/lib/systemd/catalog" "$root/var/lib/systemd/catalog"
+    local root=$BATS_TEST_TMPDIR said id kind
+    mkdir -p "$root"/{usr,var}/lib/systemd/catalog
     cp "$TREE/etc/catalog/timesvc.catalog" "$root/usr/lib/systemd/catalog"
-    run -0 journalctl --root="$root" --update-catalog
-    run -0 journalctl --root="$root" --dump-catalog c105066b50794c4f818e0a165c558908
-    assert_output --partial 'Subject: A connection to the time service ended'
-    # What the program says, it says with an identifier that is explained.
-    in_journal stream "$TIMESVC" -v
-    local said=$output
-    in_journal stream "$TIMESVC" --bogus
-    run python3 "$TESTS/journal_fields.py" <<<"$said"$'\n'"$output"
-    local _ id kind
+    journalctl --root="$root" --update-catalog
+    recorded stream "$TIMESVC" -v
+    said=$output
+    recorded stream "$TIMESVC" --bogus
     while read -r _ id kind _; do
-        echo "$kind"
-        sed -n "/^-- $id\$/,/^-- /p" "$TREE/etc/catalog/timesvc.catalog" | grep '^Subject: '
-    done <<<"$output" | paste - - | sort -u >"$BATS_TEST_TMPDIR/explained"
+        echo "$kind: $(journalctl --root="$root" --dump-catalog "$id" | sed -n 's/^Subject: //p')"
+    done <<<"$said"$'\n'"$output" | sort -u >"$BATS_TEST_TMPDIR/explained"
     run cat "$BATS_TEST_TMPDIR/explained"
-    assert_output "connected	Subject: A peer connected to the time service
-ended	Subject: A connection to the time service ended
-fault	Subject: The time service failed
-reply	Subject: The time service replied
-request	Subject: The time service got a request"
+    assert_output 'connected: A peer connected to the time service
+ended: A connection to the time service ended
+fault: The time service failed
+reply: The time service replied
+request: The time service got a request'
 }
