@@ -38,7 +38,7 @@ and for launch alone:
 
   lean:KB           the program's peak memory is less, but for $WATCHER_KB of a sanitizer
   held:KB           the kernel holds no more for its socket, received and unsent together
-  calm              no signal is pending for it
+  calm              no signal is pending for it, and SIGALRM is blocked
   signal:NAME       signal the program, e.g. TERM
   prompt            its replies do not wait for us to acknowledge the one before (TCP_NODELAY)
   exits             the program ends while we keep our end open
@@ -265,6 +265,7 @@ class Peer:
     def do_calm(self):
         pending = self.status('SigPnd'), self.status('ShdPnd')
         assert not any(int(signals, 16) for signals in pending), f'signals are pending: {pending}'
+        assert int(self.status('SigBlk'), 16) >> signal.SIGALRM - 1 & 1, 'SIGALRM is not blocked'
 
     def do_prompt(self):
         pidfd_getfd = 438  # by number: Python has no wrapper
