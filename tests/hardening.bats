@@ -1,56 +1,46 @@
 #!/usr/bin/env bats
-# What the compiler and the linker were to put into both programs, by readelf(1) and objdump(1).
+# What the compiler and the linker were to put into the programs, by readelf(1) and objdump(1).
 
 load helpers
 
-# readelf_of PROGRAM OPTION...
-readelf_of() {
-    run -0 readelf --wide "${@:2}" "$TREE/$1"
+# has PROGRAM OPTION REGEXP: readelf shows it of the program.
+has() {
+    run -0 readelf --wide "$2" "$TREE/$1"
+    assert_output --regexp "$3"
+}
+
+# both_have OPTION REGEXP
+both_have() {
+    has timesvc "$@"
+    has timesvc-static "$@"
 }
 
 @test "both programs run at random addresses" {
-    local program
-    for program in timesvc timesvc-static; do
-        readelf_of "$program" --dynamic
-        assert_output --regexp 'FLAGS_1.* PIE'
-    done
+    both_have --dynamic 'FLAGS_1.* PIE'
 }
 
 # It is for the libc to do, and musl in a static program does not.
 @test "the program with glibc has tables that are read-only once it runs" {
-    readelf_of timesvc --segments --dynamic
-    assert_output --partial ' GNU_RELRO '
-    assert_output --regexp 'FLAGS_1.* NOW'
+    has timesvc --segments ' GNU_RELRO '
+    has timesvc --dynamic 'FLAGS_1.* NOW'
 }
 
 @test "no memory of either program is writable and executable, nor is the stack" {
-    local program
-    for program in timesvc timesvc-static; do
-        readelf_of "$program" --segments
-        assert_output --regexp ' GNU_STACK .* RW  *0x'
-        refute_output --partial ' RWE '
-    done
+    both_have --segments ' GNU_STACK .* RW  *0x'
+    run -0 readelf --wide --segments "$TREE/timesvc" "$TREE/timesvc-static"
+    refute_output --partial ' RWE '
 }
 
 @test "both programs notice a smashed stack" {
-    local program
-    for program in timesvc timesvc-static; do
-        readelf_of "$program" --symbols
-        assert_output --partial ' __stack_chk_fail'
-    done
+    both_have --symbols ' __stack_chk_fail'
 }
 
 @test "the program with glibc checks the bounds of what it copies" {
-    # musl has no such functions.
-    readelf_of timesvc --symbols
-    assert_output --regexp ' __(snprintf|vsnprintf|memcpy|read)_chk'
+    has timesvc --symbols ' __(snprintf|vsnprintf|memcpy|read)_chk' # musl has no such functions
 }
 
 @test "both programs' functions begin as indirect branches have to find them" {
     [ "$(uname -m)" = x86_64 ] || skip "x86 alone has these instructions"
-    local program
-    for program in timesvc timesvc-static; do
-        run -0 objdump --disassemble=log_handled "$TREE/$program"
-        assert_output --partial endbr64
-    done
+    run -0 objdump --disassemble=log_handled "$TREE/timesvc" "$TREE/timesvc-static"
+    assert_equal "$(grep -c endbr64 <<<"$output")" 2
 }
