@@ -237,8 +237,8 @@ foreground = yes
 pid =
 cert = $BATS_TEST_TMPDIR/key.pem
 [timesvc]
-accept = $1
-exec = $2
+accept = $ADDRESS
+exec = $TIMESVC
 execArgs = timesvc --log=stderr
 END
     }
