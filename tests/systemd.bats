@@ -78,7 +78,7 @@ serve_instead() {
     for ending in quit/quit eof/eof abort/reset wait/idle; do
         word=${ending#*/}
         before=$(ended "$word" | wc -l)
-        run -0 "$TESTS/flood.py" burst "$ADDRESS" 500 100 "${ending%/*}"
+        run -0 "$TESTS/flood.py" burst "$ADDRESS" 500 50 "${ending%/*}"
         assert_output --partial '500 answered'
         retry counts 0 instances
         retry counts $((before + 500)) ended "$word"

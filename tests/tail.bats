@@ -4,8 +4,8 @@
 load helpers
 
 @test "TIME and QUIT without a terminator are handled at once, without one" {
-    converse 'send:TIME' 'expect:JAM %T' within:0.7 quiet:1.2 'send:TIME' 'expect:JAM %T' \
-        'send:QUIT' eof within:0.7
+    converse 'send:\n' 'expect:Invalid request\r\n' 'send:TIME' 'expect:JAM %T' within:0.7 \
+        quiet:1.2 'send:TIME' 'expect:JAM %T' 'send:QUIT' eof within:0.7
 }
 
 @test "any other tail is answered after a second of silence, without a terminator" {
