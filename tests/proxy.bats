@@ -108,6 +108,7 @@ named() {
     # At its first wrong byte, or once it is whole, not after five seconds.
     launch send:TIME eof within:2 -- --proxy
     launch 'send:PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n' eof within:2 -- --proxy
+    launch 'send:PROXY TCP4 1.2.3.4 1.2.3.4 1 01\r\n' eof within:2 -- --proxy
 }
 
 # bats test_tags=long
