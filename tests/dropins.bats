@@ -103,6 +103,9 @@ journal_has() {
     run -0 "$TESTS/peer.py" connect --from 192.0.2.10 "$ADDRESS" \
         'send:PROXY TCP4 198.51.100.7 10.45.0.2 4711 45000\r\nTIME' 'expect:JAM %T' 'send:QUIT' eof
     retry journal_has timesvc 'ended peer=198.51.100.7 port=4711 end=quit '
+    # Of all clients it may have as many connections as there are.
+    run -0 inside systemctl show --property=MaxConnectionsPerSource timesvc.socket
+    assert_output MaxConnectionsPerSource=1024
 }
 
 @test "cpu-share.conf gives all connections together a share of the processors" {

@@ -185,9 +185,3 @@ killed_by_sigsys() {
     retry counts 0 instances
     run ! nc -z "$HOST" 45000
 }
-
-@test "with proxy-only.conf the proxy may have as many connections as there are in all" {
-    inside bash -euc "cd /root/timesvc/examples; $(example_commands proxy-only.conf)"
-    run -0 inside systemctl show --property=MaxConnectionsPerSource timesvc.socket
-    assert_output MaxConnectionsPerSource=1024
-}
