@@ -603,7 +603,7 @@ static int launch_take_connection(void)
     /* systemd's OpenFile= passes others, too; standard input may be the connection. */
     while (fd < end && !launch_is_connection(fd))
         fd++;
-    if (fd == end && !launch_is_connection(STDIN_FILENO))
+    if (passed > 0 && fd == end && !launch_is_connection(STDIN_FILENO))
         fd = FIRST_PASSED; /* which launch_check refuses */
     if (fd < end) {
         dup2(fd, STDIN_FILENO);
@@ -774,7 +774,7 @@ static int proxy_header(const char *bytes, size_t length, struct peer *peer)
 
 enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
 
-/* x32 shares x86-64's, but its calls have bit 30 set, and equal none of ours. */
+/* x32 has x86-64's; its system calls have bit 30 set, so they equal none of ours. */
 #if defined __x86_64__
 #define ARCHITECTURE AUDIT_ARCH_X86_64
 #elif defined __aarch64__

@@ -295,8 +295,8 @@ os.execv(sys.argv[1], sys.argv[1:])')
     assert_output 64
 }
 
-# --- What a person asks
-
+# Which program it is depends on how it is linked: the watchers link both alike.
+# bats test_tags=linked
 @test "--help shows the options, --version the version" {
     local option
     for option in --help -h; do
