@@ -75,6 +75,7 @@ distclean: clean
 
 # What is installed, as FILE=PLACE; the places that a text names become ours.
 FILES = $(foreach unit,timesvc.socket timesvc@.service,$(unit)=$(UNITDIR)/$(unit)) \
+        etc/timesvc-tcpserver.service=$(UNITDIR)/timesvc-tcpserver.service \
         etc/$(POLL_LIMIT)=$(UNITDIR)/$(POLL_LIMIT) etc/sysusers.d/timesvc.conf=$(LIBDIR)/sysusers.d/timesvc.conf \
         etc/sysctl.d/00-timesvc.conf=$(LIBDIR)/sysctl.d/00-timesvc.conf \
         etc/catalog/timesvc.catalog=$(LIBDIR)/systemd/catalog/timesvc.catalog \

@@ -129,8 +129,8 @@ root() {
 
 [ "$(id -u)" -eq 0 ] || exit 0 # only root boots them
 mkdir -p tests/.roots
-root bookworm bookworm "$(listed 'build|run')"
-root trixie trixie "$(listed 'build|run')"
+root bookworm bookworm "ucspi-tcp-ipv6 $(listed 'build|run')"
+root trixie trixie "ucspi-tcp-ipv6 $(listed 'build|run')"
 # Of this machine's release, as what was unpacked is: the tests install that there. xinetd's unit
 # takes for granted that procps is there.
 # shellcheck disable=SC1091

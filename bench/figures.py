@@ -26,9 +26,9 @@ RELEASES = sorted(BY_SYSTEMD["measured"])
 RATIOS = (
     ("connections a second, beside a Python handler", "connections-1", "handler.py", "handler.py"),
     ("... a shell handler", "connections-1", "handler.sh", "handler.sh"),
-    ("... the floor: an empty program, linked alike, with a fixed reply",
-     "connections-1", "floor", "linked"),
-    ("... the floor, 8 clients at once", "connections-8", "floor", "linked"),
+    ("... the floor: an empty program, with a fixed reply, confined or linked alike",
+     "connections-1", "confined", "linked"),
+    ("... the floor, 8 clients at once", "connections-8", "confined", "linked"),
     ("... a threaded Python server, which starts no process",
      "connections-1", "threaded.py", "threaded.py"),
     ("pipelined replies a second, beside a handler that does not look at its input",
@@ -70,7 +70,8 @@ def units(show):
     yield "unit", *RELEASES, "exposure"
     for unit, title in (("bare", "bare, with the floor"), ("shipped", "as shipped"),
                         ("static", "with static.conf"),
-                        ("most-sandboxed", "with most-sandboxed.conf")):
+                        ("most-sandboxed", "with most-sandboxed.conf"),
+                        ("tcpserver", "timesvc-tcpserver.service")):
         yield (title, *(show(beside(release, "first_reply_us", unit, "bare"), "{:.1f} ×".format)
                         for release in RELEASES), MEASURED[RELEASES[0]][unit]["exposure"][0])
 

@@ -1,5 +1,5 @@
 # A real systemd, that of Debian $RELEASE, booted in a container; start() installs timesvc in it
-# as a user would. For `under`, inside `isolated`: the tests run outside the container, in
+# as a user would, and enables $UNIT. For `under`, inside `isolated`: the tests run outside the container, in
 # another network namespace, and find $LEADER, the container's process 1.
 
 # inside COMMAND...: run it in the container, and nowhere else. --root: if nspawn was started in a
@@ -70,6 +70,8 @@ bare() {
         --link-journal=no --system-call-filter=bpf >"$SERVER_LOG" 2>&1 3>&- </dev/null &
     SERVER=$!
     retry booted
+    # As systemd sets it on a machine; by default journald's socket holds 10 records.
+    nsenter --target "$LEADER" --net sysctl --quiet --write net.unix.max_dgram_qlen=512
     lay_cable
     export LEADER
 }
@@ -81,7 +83,8 @@ start() {
         --exclude=./timesvc-static . | tar -x --no-same-owner -C "$SCRATCH/root/root/timesvc"
     inside make -C /root/timesvc install >"$SCRATCH/install.log" 2>&1 ||
         { cat "$SCRATCH/install.log"; return 1; }
-    inside systemctl --quiet enable --now timesvc.socket
+    inside systemctl --quiet enable --now "$UNIT"
+    retry nc -z "$HOST" 45000
 }
 
 # An orderly shutdown would take longer than it teaches: nspawn ends it all.

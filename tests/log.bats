@@ -107,6 +107,7 @@ full_log() {
         'send:TIME\r\n*1000' signal:TERM exits within:1 -- -v
 }
 
+# bats test_tags=bare
 @test "handlers that share a log which nobody reads each go on" {
     full_log
     # A reader makes room for one record now and then: more handlers wait for that than fit.
@@ -287,11 +288,13 @@ END
     assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --0{300,480} '
 }
 
+# bats test_tags=bare
 @test "that standard input is closed is told to the journal, too" {
     recorded stream bash -c 'exec "$0" <&-' "$TIMESVC"
     assert_line --regexp '^3 d0231a46ed2d4e21bc7da588fc811aee fault .*reason=standard input or output is closed'
 }
 
+# bats test_tags=bare
 @test "records go to syslog where standard error is the client's, or closed, and on demand" {
     local record='^5 - ended peer=(local|unix) end=quit requests=3 invalid=1 .*'
     record+=' SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'

@@ -34,7 +34,9 @@ choose_address() {
 serve() {
     SCRATCH=${SCRATCH:-$BATS_FILE_TMPDIR}
     SERVER_LOG=$(mktemp "$SCRATCH/server.XXXXXX")
-    RELEASE=${SUPERVISOR#systemd-}
+    RELEASE=${SUPERVISOR#*-}
+    UNIT=timesvc.socket
+    [[ $SUPERVISOR = systemd-* ]] || UNIT=timesvc-tcpserver.service
     # shellcheck source=tests/container.bash
     [[ ! $RELEASE =~ ^(bookworm|trixie)$ ]] || source "$TESTS/container.bash"
     start

@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# timesvc-tcpserver.service, installed and enabled under a real systemd. Run beside the container.
+
+load helpers
+source "$TESTS/container.bash"
+
+setup_file() {
+    export BATS_NO_PARALLELIZE_WITHIN_FILE=true
+    export -f inside
+}
+
+SERVICE=timesvc-tcpserver.service
+
+# active UNIT: it is, and the other one is not.
+active() {
+    run inside systemctl is-active timesvc.socket $SERVICE
+    [ "$1" = $SERVICE ] && assert_output $'inactive\nactive' || assert_output $'active\ninactive'
+}
+
+@test "systemd has no complaint about the service, and gives it an exposure of no more than 1.0" {
+    run -0 inside systemd-analyze verify --man=no $SERVICE
+    assert_output ''
+    run -0 inside systemd-analyze security --no-pager --threshold=10 $SERVICE
+}
+
+@test "of socket and service the one that is started takes the place of the other" {
+    local unit
+    for unit in timesvc.socket $SERVICE; do
+        inside systemctl start "$unit"
+        active "$unit"
+        retry answers
+    done
+}
+
+@test "clients over IPv4 and IPv6 are served" {
+    answers
+    ADDRESS="[$HOST6]:45000" answers
+}
+
+@test "options in /etc/default/timesvc count from the next start on" {
+    inside bash -c 'echo TIMESVC_OPTIONS=-v >/etc/default/timesvc'
+    inside systemctl restart $SERVICE
+    retry converse 'send:BAR\n' 'expect:Invalid request\r\n' 'send:QUIT' eof
+    inside rm /etc/default/timesvc
+    inside systemctl restart $SERVICE
+    retry nc -z "$HOST" 45000
+    journal TIMESVC_REQUEST=BAR | grep .
+}
+
+# recorded FIELD COUNT: so many records have it.
+recorded() {
+    [ "$(journal "$1" | wc -l)" -eq "$2" ]
+}
+
+@test "a stop ends the conversations, each with its record" {
+    run -0 "$TESTS/flood.py" hold "$ADDRESS" 20 "$SOURCE" nsenter --target "$LEADER" --all --root \
+        systemctl stop $SERVICE
+    assert_output '20 answered'
+    retry recorded TIMESVC_END=terminated 20
+    inside systemctl start $SERVICE
+    retry nc -z "$HOST" 45000
+}
+
+@test "of 5000 connections as fast as they come each has its record" {
+    local answered
+    run -0 "$TESTS/flood.py" burst "$ADDRESS" 5000 100 eof
+    answered=${output%% *}
+    assert_equal "$answered" 5000
+    retry recorded TIMESVC_RECEIVED=6 5000
+}
