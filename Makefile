@@ -73,23 +73,23 @@ clean: ## remove what was built; distclean: what setup.sh fetched, too
 distclean: clean
 	rm -rf tests/.superservers tests/.roots
 
-# What is installed, as FILE=PLACE; the places that a text names become ours.
-FILES = $(foreach unit,timesvc.socket timesvc@.service,$(unit)=$(UNITDIR)/$(unit)) \
-        etc/timesvc-tcpserver.service=$(UNITDIR)/timesvc-tcpserver.service \
-        etc/$(POLL_LIMIT)=$(UNITDIR)/$(POLL_LIMIT) etc/sysusers.d/timesvc.conf=$(LIBDIR)/sysusers.d/timesvc.conf \
-        etc/sysctl.d/00-timesvc.conf=$(LIBDIR)/sysctl.d/00-timesvc.conf \
-        etc/catalog/timesvc.catalog=$(LIBDIR)/systemd/catalog/timesvc.catalog \
-        $(foreach page,timesvc.8 timesvc.socket.8,$(page)=$(MANDIR)/man8/$(page)) \
-        inetd.conf.example=$(DOCDIR)/inetd.conf.example etc/xinetd.d/timesvc=$(DOCDIR)/xinetd.d/timesvc \
-        $(foreach example,$(filter-out %~,$(wildcard examples/*)),$(example)=$(DOCDIR)/$(example))
+# Places have one form (a relative DESTDIR stays), and nothing that make, sed or sh would take for something else.
+$(if $(shell printf %s '$(subst ','\'',$(DESTDIR)$(PREFIX)$(SBINDIR)$(MANDIR)$(DOCDIR)$(LIBDIR)$(UNITDIR))' | \
+    tr -d '[:alnum:]/_.,:@+~\200-\377-'),$(error DESTDIR, PREFIX and the like may hold only letters, digits and /_.,:@+~-))
+$(foreach p,DESTDIR PREFIX SBINDIR MANDIR DOCDIR LIBDIR UNITDIR,$(eval override $p := $(patsubst %/,%,$(or $(abspath $(filter /%,$($p))),$($p)))))
+# What is installed, as FILE=PLACE, of examples/ what README names; the places that a text names become ours.
+into  = $(foreach file,$3,$2$(file)=$1/$(file))
+FILES = $(call into,$(UNITDIR),etc/,timesvc.socket.d/poll-limit.conf timesvc-tcpserver.service) \
+        $(call into,$(UNITDIR),,timesvc.socket timesvc@.service) $(call into,$(MANDIR)/man8,,timesvc.8 timesvc.socket.8) \
+        $(call into,$(LIBDIR),etc/,sysusers.d/timesvc.conf sysctl.d/00-timesvc.conf) \
+        $(call into,$(LIBDIR)/systemd,etc/,catalog/timesvc.catalog) $(call into,$(DOCDIR),etc/,xinetd.d/timesvc) \
+        $(call into,$(DOCDIR),,inetd.conf.example $(sort $(shell grep -o 'examples/[A-Za-z0-9.-]*[a-z]' README.md)))
 PLACES = s|/usr/local/sbin|$(SBINDIR)|g; s|/usr/local/share/doc/timesvc|$(DOCDIR)|g; s|/usr/local/lib|$(LIBDIR)|g
-# It lifts a limit that came with systemd 255; before, that would warn. A staged copy has it.
-POLL_LIMIT = timesvc.socket.d/poll-limit.conf
+# poll-limit.conf lifts a limit that came with systemd 255; before, it would warn. A staged copy has it.
 SYSTEMD_VERSION ?= $(if $(DESTDIR),,$(shell systemctl --version 2>/dev/null | sed -n '1s/systemd \([0-9]*\).*/\1/p'))
-LEFT_OUT := $(shell [ $(or $(SYSTEMD_VERSION),999) -ge 255 ] || echo etc/$(POLL_LIMIT)=%)
-# A staged or private copy is only files; on the live system the units are made known, too.
-LIVE := $(if $(filter $(DESTDIR)/usr $(DESTDIR)/usr/local,$(PREFIX)),$(shell [ -d /run/systemd/system ] && \
-    [ "$$(id -u)" = 0 ] && echo yes))
+LEFT_OUT := $(shell [ $(or $(SYSTEMD_VERSION),999) -ge 255 ] || echo %/poll-limit.conf)
+# A staged or private copy is only files; on the live system, as root, the units are made known, too.
+LIVE := $(if $(filter /usr /usr/local,$(if $(DESTDIR),,$(PREFIX))),$(shell [ ! -w /run/systemd/system ] || echo yes))
 
 install: all ## install below PREFIX=/usr/local (DESTDIR= to stage)
 	install -D -t $(DESTDIR)$(SBINDIR) $(PROGRAMS)

@@ -1236,13 +1236,13 @@ static bool options_read(struct options *o, int argc, char **argv)
     }
     opterr = 0; /* getopt would tell the peer */
     for (;;) {
-        int at = optind;
-        int option = getopt_long(argc, argv, "+hl:pqs:t:uvV", names, NULL);
+        int at = optind, option = getopt_long(argc, argv, "+hl:pqs:t:uvV", names, NULL);
         if (option == -1 && optind >= argc)
             return true;
         if (!options_take(o, option)) {
+            const char *word = argv[option == -1 ? optind : at]; /* perhaps behind -- */
             const char *value = optind > at + 1 ? argv[at + 1] : NULL;
-            snprintf(o->wrong, sizeof o->wrong, value ? "%s %s" : "%s", argv[at], value);
+            snprintf(o->wrong, sizeof o->wrong, value ? "%s %s" : "%s", word, value);
             return false;
         }
     }

@@ -12,19 +12,23 @@ staged() {
     run -0 make -C "$TREE" --no-print-directory "$@"
 }
 
-# tree_state: every file of the checkout with its content.
-tree_state() {
-    find "$TREE" -name .git -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+# state CHECKOUT: every file of it with its content.
+state() {
+    find "$1" -name .git -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
 }
 
 @test "uninstall removes just what install put, and the checkout stays as it is" {
-    local before root=$BATS_TEST_TMPDIR/root
+    local before examples root=$BATS_TEST_TMPDIR/root copy="$BATS_TEST_TMPDIR/a copy"
     mkdir -p "$root/usr/sbin" "$root/usr/share/doc"
     echo theirs >"$root/usr/sbin/other"
-    before=$(tree_state)
-    staged install DESTDIR="$root" PREFIX=/usr
-    run -0 diff <(cd "$TREE/examples" && find . | sort) \
-        <(cd "$root/usr/share/doc/timesvc/examples" && find . | sort)
+    checkout "$copy"
+    examples=$(ls -A "$copy/examples")
+    touch "$copy/examples/"{options.conf~,'#options.conf#',.options.conf.swp,options.conf.orig,my.conf}
+    staged -C "$copy" all
+    before=$(state "$copy")
+    staged -C "$copy" install DESTDIR="$root/" PREFIX=//usr/
+    run -0 ls -A "$root/usr/share/doc/timesvc/examples"
+    assert_output "$examples"
     run -0 bash -c "cd '$root' && find . -type f ! -path '*/examples/*' | sort"
     assert_output - <<'END'
 ./usr/lib/sysctl.d/00-timesvc.conf
@@ -43,10 +47,25 @@ tree_state() {
 ./usr/share/man/man8/timesvc.socket.8
 END
     # Meanwhile the machine has lost a compiler, and its systemd is older.
-    staged uninstall DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=252 MUSL_CC=no-such-compiler
+    staged -C "$copy" uninstall DESTDIR="$root" PREFIX=/usr SYSTEMD_VERSION=252 \
+        MUSL_CC=no-such-compiler
     run -0 bash -c "cd '$root' && find . ! -type d -o -name 'timesvc*'"
     assert_output ./usr/sbin/other
-    assert_equal "$(tree_state)" "$before"
+    [ -d "$root/usr/share/doc" ] # it was there
+    assert_equal "$(state "$copy")" "$before"
+}
+
+@test "a place with a blank or the like in its name is refused, before anything is touched" {
+    local goal place
+    touch "$BATS_TEST_TMPDIR/my"
+    for goal in install uninstall; do
+        for place in {DESTDIR,PREFIX,MANDIR}="$BATS_TEST_TMPDIR/my apps" PREFIX="$BATS_TEST_TMPDIR/it's"; do
+            run -2 make -C "$TREE" "$goal" DESTDIR="$BATS_TEST_TMPDIR/root" "$place"
+            assert_output --partial 'DESTDIR, PREFIX and the like may hold only letters'
+        done
+    done
+    run -0 ls "$BATS_TEST_TMPDIR"
+    assert_output my
 }
 
 @test "install fails where a file of ours is missing, and puts no empty one" {
@@ -60,7 +79,7 @@ END
 
 @test "what is installed names the program where it was installed" {
     local root=$BATS_TEST_TMPDIR/root
-    staged install DESTDIR="$root" PREFIX=/opt/time
+    staged install DESTDIR="$root" PREFIX=/opt//time/
     run ! grep -r /usr/local "$root/opt/time/lib" "$root/opt/time/share"
     run -0 grep -r /sbin/timesvc "$root/opt/time/lib" "$root/opt/time/share"
     assert_output --partial 'ExecStart=/opt/time/sbin/timesvc'
@@ -105,13 +124,14 @@ reserving() {
 }
 
 @test "make dist packs what builds, tests and packs itself, and nothing else that lies there" {
-    local copy=$BATS_TEST_TMPDIR/copy packed
+    local copy="$BATS_TEST_TMPDIR/a copy" packed
     checkout "$copy"
+    export TMPDIR=$copy/dist # with a blank, too
     staged -C "$copy" dist
-    tar -xf "$copy/$output" -C "$BATS_TEST_TMPDIR"
-    packed=$(echo "$BATS_TEST_TMPDIR"/timesvc-*)
+    tar -xf "$copy/$output" -C "$TMPDIR"
+    packed=$(echo "$TMPDIR"/timesvc-*/)
     run -0 make -C "$packed" all
-    TIMESVC=$packed/timesvc SUPERVISOR=unix run -0 bats "$packed/tests/wire.bats"
+    run -0 env -u FILTER -u RESULTS "$packed/tests/run" wire
     staged -C "$packed" dist
     cmp "$copy/$output" "$packed/$output"
     # From a git repository, another user's.

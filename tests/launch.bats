@@ -230,8 +230,9 @@ os.execv(sys.argv[1], sys.argv[1:])')
 @test "bad usage ends with 64 and names the option and its value" {
     local words wrong
     for words in --bogus -x -t1x -t-1 -t --timeout=99999999999 -t99999999999999999999 \
-        --timeout= --log=nowhere --log '--log nowhere' extra '-u -qx' '-vt 1x -u' '--timeout=1x -u'; do
-        wrong=${words#-u } wrong=${wrong% -u}
+        --timeout= --log=nowhere --log '--log nowhere' extra '-u -qx' '-vt 1x -u' '--timeout=1x -u' \
+        '-- extra -u' '-u -- -x'; do
+        wrong=${words#-u } wrong=${wrong#-- } wrong=${wrong% -u}
         # shellcheck disable=SC2086 # each is an argument
         launch --status 64 eof -- $words
         assert_output --regexp "fault reason=bad usage, see timesvc --help: $wrong\$"

@@ -17,7 +17,8 @@ setup_file() {
     # As it would be built there.
     systemd=$(inside systemctl --version | sed -n '1s/systemd \([0-9]*\).*/\1/p')
     checkout "$SCRATCH/tree"
-    (cd "$SCRATCH/tree" && SYSTEMD_VERSION=$systemd \
+    mkdir "$SCRATCH/a blank"
+    (cd "$SCRATCH/tree" && TMPDIR="$SCRATCH/a blank" SYSTEMD_VERSION=$systemd \
         bash -c "$(printed README.md "$PACKAGES" | head -n 1)") >"$SCRATCH/log" 2>&1 ||
         { tail -n 50 "$SCRATCH/log"; return 1; }
     mkdir "$SCRATCH/root/root/timesvc"
@@ -148,14 +149,14 @@ assert_no_service() {
     purge
     tar -xf "$SCRATCH"/tree/dist/timesvc-*.tar.gz --strip-components=1 \
         -C "$SCRATCH/root/root/timesvc"
-    local ports
+    local ports live=(DESTDIR=/ PREFIX=/usr/local/) # other names of what is meant without
     for ports in '' 30000-30010; do
         reserve "$ports"
-        inside make -C /root/timesvc install
+        inside make -C /root/timesvc install "${live[@]}"
         inside systemctl --quiet enable --now timesvc.socket
         answers
         assert_reserved "${ports:-45000}"
-        inside make -C /root/timesvc uninstall
+        inside make -C /root/timesvc uninstall "${live[@]}"
         assert_no_service
         assert_reserved "$ports"
         run diff <(grep -v '^d' "$SCRATCH/before") \
