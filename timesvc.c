@@ -365,11 +365,13 @@ static ssize_t socket_send(int fd, const char *bytes, size_t length, int flags)
 static size_t log_for_journal(char *message, enum kind kind, const char *text,
                               const char *fields)
 {
+    /* The units' LogLevelMax= keeps out all below a notice, which is systemd's own. */
+    int level = kinds[kind].level < LOG_NOTICE ? kinds[kind].level : LOG_NOTICE;
     bool name = false;
     char *to = message + sprintf(message,
                                  "SYSLOG_IDENTIFIER=timesvc\nMESSAGE_ID=%s\n"
                                  "PRIORITY=%d\nMESSAGE=%s",
-                                 kinds[kind].message_id, kinds[kind].level, text);
+                                 kinds[kind].message_id, level, text);
 
     for (; *fields != '\0'; fields++) {
         if (*fields == '\n') {

@@ -33,10 +33,12 @@ journal_has() {
     inside journalctl --no-pager --output=cat --identifier="$1" | grep -qF -- "$2"
 }
 
-@test "options.conf logs each request" {
+@test "options.conf logs each request, and 40,000 of them hide no record" {
     dropped_in options.conf
     converse 'send:TIME' 'expect:JAM %T' 'send:\nFOO' 'expect:\r\nInvalid request' 'send:QUIT' eof
     retry journal_has timesvc ' request=FOO'
+    converse pump:40000 'send:QUIT' eof
+    retry journal_has timesvc ' requests=40001 '
 }
 
 @test "options in /etc/default/timesvc count from the next connection on" {
@@ -83,7 +85,7 @@ journal_has() {
 @test "static.conf serves by the program without a library, and the journal has its records" {
     dropped_in static.conf
     converse 'send:TIME' 'expect:JAM %T' 'send:QUIT' eof
-    retry journal_has timesvc-static "ended peer=$SOURCE port="
+    retry journal_has timesvc ": ended peer=$SOURCE port="
 }
 
 @test "most-sandboxed.conf confines all that can be, and serves and logs as ever" {

@@ -72,6 +72,19 @@ journal_has() {
     assert_equal "$(inside cat /proc/sys/net/ipv4/ip_local_reserved_ports)" ''
 }
 
+@test "every-record.conf has each client's record kept, however much the service logs" {
+    local unit=${SUPERSERVER#openbsd-} file=inetd.conf options=' -v'
+    [ "$unit" = inetd ] || file=xinetd.d/timesvc options='\n\tserver_args = -v'
+    sed -i "s/timesvc-static$/&$options/" "$SCRATCH/root/etc/$file"
+    run -0 inside bash -euc "cd /usr/share/doc/timesvc-inetd/examples
+        $(example_commands every-record.conf | sed "s/inetd/$unit/")"
+    retry nc -z "$HOST" 45000
+    connect pump:40000 'send:QUIT' eof
+    connect 'send:\n' 'expect:Invalid request\r\n' 'send:QUIT' eof
+    retry journal_has ' requests=40001 '
+    retry journal_has ' requests=2 invalid=1 '
+}
+
 # serves_as_printed FILE TEXT: by the commands behind that sentence, where nothing served before.
 serves_as_printed() {
     rm -f "$SCRATCH/root/etc/xinetd.d/timesvc"

@@ -8,5 +8,5 @@ for line in sys.stdin:
     own = sorted(f'{name}={value}' for name, value in record.items()
                  if name.startswith('TIMESVC_') or
                  (record['_TRANSPORT'] == 'syslog' and
-                  name in ('SYSLOG_FACILITY', 'SYSLOG_IDENTIFIER')))
+                  name in ('SYSLOG_FACILITY', 'SYSLOG_IDENTIFIER', 'SYSLOG_TIMESTAMP')))
     print(record['PRIORITY'], record.get('MESSAGE_ID', '-'), record['MESSAGE'], *own)

@@ -276,7 +276,7 @@ END
 
 @test "in the journal each record has its fields" {
     recorded stream "$TIMESVC" -v
-    assert_line '6 013e1b6091724176b4dbeb4523aa31fa connected peer=local TIMESVC_PEER=local'
+    assert_line '5 013e1b6091724176b4dbeb4523aa31fa connected peer=local TIMESVC_PEER=local'
     assert_line --partial 'request peer=local request=FOO\x1b TIMESVC_PEER=local TIMESVC_REQUEST=FOO\x1b'
     assert_line --regexp '^5 c105066b50794c4f818e0a165c558908 ended peer=local .* TIMESVC_END=quit TIMESVC_INVALID=1 TIMESVC_PEER=local TIMESVC_RECEIVED=18 TIMESVC_REQUESTS=3 TIMESVC_SECONDS=0\.[0-9]+ TIMESVC_SENT=31$'
 }

@@ -72,6 +72,27 @@ serve_instead() {
     retry journal_has ' TIMESVC_PEER=fd45::1 '
 }
 
+# told: what the journal has about connections, by timesvc and by systemd.
+told() {
+    journal | grep -E '^ended|timesvc@'
+}
+
+# adds COUNT: ten connections add so many of these lines.
+adds() {
+    local before
+    before=$(told | wc -l)
+    run -0 "$TESTS/flood.py" burst "$ADDRESS" 10 4 quit
+    retry counts 0 instances
+    inside journalctl --sync
+    counts $((before + $1)) told
+}
+
+@test "a connection adds one line to the journal; with a drop-in also those of systemd" {
+    adds 10
+    serve_instead /usr/local/sbin/timesvc LogLevelMax=info
+    adds 30
+}
+
 @test "500 connections of every ending leave no instance behind" {
     serve_instead '/usr/local/sbin/timesvc -t 1'
     local ending word before
@@ -151,6 +172,20 @@ killed_by_sigsys() {
         'send:\r\nTIME' 'expect:\r\nJAM %T' 'run:inside make -C /root/timesvc -s install' \
         'send:\r\nTIME\r\n' 'expect:\r\nJAM %T\r\n' 'send:QUIT\r\n' eof
     answers
+}
+
+@test "a conversation whose instance is restarted by hand goes on, and has one record" {
+    converse 'send:unique\n' 'expect:Invalid request\r\n' \
+        "run:! inside systemctl restart 'timesvc@*'" 'send:TIME' 'expect:JAM %T' 'send:QUIT' eof
+    retry counts 1 journal TIMESVC_RECEIVED=15
+    retry counts 0 ended terminated
+}
+
+@test "a new /etc/localtime counts from the next connection on" {
+    TZ=UTC converse 'send:TIME' 'expect:JAM %T' \
+        'run:inside ln -sf /usr/share/zoneinfo/Asia/Jakarta /etc/localtime' \
+        'send:\r\n' 'expect:\r\n' midsecond 'send:TIME' tells-now
+    TZ=Asia/Jakarta converse midsecond 'send:TIME' tells-now
 }
 
 @test "more connections than PollLimit lets through are not slowed down" {
