@@ -55,6 +55,7 @@ test: all ## test what any user can, in two minutes (TESTS=tests/wire.bats for o
 check: test
 test-all: all ## test everything, as root
 	@tests/run $(or $(TESTS),--all)
+conformance:; @tests/conformance '$(ADDRESS)' ## judge any server of the protocol, at ADDRESS=host:port
 lint: all ## check the sources with every analyser
 	@tests/lint
 
@@ -125,5 +126,5 @@ deb: dist ## build the Debian packages, into dist/ (./setup.sh package first)
 	(cd "$$work/$(NAME)" && dpkg-buildpackage -us -uc) >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }; \
 	find "$$work" -maxdepth 1 -type f -exec mv -t dist {} +
 	@ls dist/*.deb
-.PHONY: FORCE all help run test check test-all lint prove fuzz coverage sanitizers valgrind mutants \
+.PHONY: FORCE all help run test check test-all conformance lint prove fuzz coverage sanitizers valgrind mutants \
     bench bench-full bench-systemd clean distclean install uninstall dist deb

@@ -11,9 +11,10 @@ load helpers
     assert_output --partial ' end=quit '
 }
 
+# bats test_tags=remote
 @test "replies are not lost to what the client sends after QUIT" {
     launch 'send:TIME\r\nQUIT\r\njunk' 'send:junk*10000' half-close 'expect:JAM %T\r\n' eof --
-    assert_output --partial ' received=12 '
+    recorded ' received=12 '
 }
 
 # bats test_tags=long
@@ -25,6 +26,11 @@ load helpers
     done
 }
 
+# bats test_tags=remote
+@test "a client that goes on sending after QUIT is cut off after two seconds" {
+    launch 'send:QUIT\r\n' eof trickle:9 after:1.8 within:3.5 --
+}
+
 # bats test_tags=bare
 @test "of what a client keeps sending after QUIT little is read" {
     START=(strace -D -qq -o "$BATS_TEST_TMPDIR/calls" -e trace=read)
@@ -34,11 +40,11 @@ load helpers
     ((output > 65536 && output <= 2 * 65536))
 }
 
-# bats test_tags=long
+# bats test_tags=long,remote
 @test "replies are not lost to more than 64 KiB after QUIT, if read within two seconds" {
     launch 'send:TIME\r\n*5000' 'send:QUIT\r\n' 'send:x*200000' pause:1 \
         "expect:$(printf 'JAM %%T\\r\\n%.0s' {1..5000})" --
-    assert_output --partial ' end=quit '
+    recorded ' end=quit '
 }
 
 # --- The time limit
@@ -89,11 +95,13 @@ load helpers
     done
 }
 
+# bats test_tags=remote
 @test "an urgent byte is a byte like others" {
-    local over
+    local over steps=('send:TI' urgent:M 'send:E\r\n' 'expect:JAM %T\r\n' urgent:X
+        'expect:Invalid request')
+    [ "$SUPERVISOR" != remote ] || { connect "${steps[@]}"; return; }
     for over in tcp unix; do
-        launch --over "$over" 'send:TI' urgent:M 'send:E\r\n' 'expect:JAM %T\r\n' \
-            urgent:X 'expect:Invalid request' eof after:1 -- -t 2
+        launch --over "$over" "${steps[@]}" eof after:1 -- -t 2
         assert_output --partial ' end=idle requests=2 invalid=1 received=7 '
     done
 }

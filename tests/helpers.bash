@@ -1,12 +1,14 @@
 # What the tests share. $TIMESVC is the program under test, $SUPERVISOR what has started it, at
-# $ADDRESS, by `under`; or "pipes" or "unix", where peer.py itself does.
+# $ADDRESS, by `under`; or "pipes" or "unix", where peer.py itself does; or "remote": the server at
+# $ADDRESS is anyone's, and bats needs no libraries.
 
-bats_require_minimum_version 1.5.0
-bats_load_library bats-support
-bats_load_library bats-assert
-
-source "$(dirname "${BASH_SOURCE[0]}")/serving.bash"
+bats_require_minimum_version 1.8.0
 SUPERVISOR=${SUPERVISOR:-unix}
+if [ "$SUPERVISOR" != remote ]; then
+    bats_load_library bats-support
+    bats_load_library bats-assert
+fi
+source "$(dirname "${BASH_SOURCE[0]}")/serving.bash"
 START=(${EMULATOR:+"$EMULATOR"}) # what starts the program where peer.py does
 
 # skip_unless_root WHY: in CI nothing is skipped.
@@ -43,7 +45,8 @@ converse() {
 
 connect() {
     run "$TESTS/peer.py" connect "$ADDRESS" "$@"
-    assert_success
+    # shellcheck disable=SC2154 # run sets them
+    [ "$status" -eq 0 ] || { echo "$output"; return 1; }
 }
 
 # last BYTES: the step that expects them behind our half-close. ncat takes that for the end, and
@@ -54,12 +57,13 @@ last() {
 
 # most_at_once COUNT: so many requests, if the supervisor can have them under way. socat and ncat,
 # between pipes, do not read while they write: with the pipes of both directions full they stop.
+# Nor is anyone's server to be burdened.
 most_at_once() {
-    [[ $SUPERVISOR =~ ^(ncat|socat-pipes)$ ]] && echo 2000 || echo "$1"
+    [[ $SUPERVISOR =~ ^(ncat|socat-pipes|remote)$ ]] && echo 2000 || echo "$1"
 }
 
 # launch [OPTION...] STEP... -- [OPTION...]: start the program with these options; $output is
-# then what it wrote to standard error.
+# then what it wrote to standard error. What is remote was started long ago, and tells nothing.
 launch() {
     local words=()
     while [ "$1" != -- ]; do
@@ -67,8 +71,14 @@ launch() {
         shift
     done
     shift
+    [ "$SUPERVISOR" != remote ] || { connect "${words[@]}"; return; }
     run "$TESTS/peer.py" launch "${words[@]}" -- "${START[@]}" "$TIMESVC" "$@"
     assert_success
+}
+
+# recorded TEXT: it is in the record of what was launched.
+recorded() {
+    [ "$SUPERVISOR" = remote ] || assert_output --partial "$1"
 }
 
 # serve_with OPTION...: more options than the shipped configuration has, from now on.

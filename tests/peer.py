@@ -16,6 +16,7 @@ Steps, done in order; the first that fails ends the script with status 1:
   urgent:BYTE       send it out of band (URG)
   dribble:BYTES     send them one at a time, each in a segment of its own
   expect:BYTES      receive just these; %T stands for a time hh:mm:ss
+  until:BYTES       receive whatever comes before these, and them
   some-of:BYTES     receive what these begin with, perhaps nothing, and the end, perhaps by RST
   quiet:SECONDS     receive nothing for so long
   after:SECONDS     no less than so long has gone by since the step before the last began
@@ -33,8 +34,14 @@ Steps, done in order; the first that fails ends the script with status 1:
   pause:SECONDS     neither send nor receive
   midsecond         wait for the middle of a second of the clock
   tells-now         receive JAM hh:mm:ss, with the second that it is
+  about-now         receive JAM hh:mm:ss CR LF, two seconds from now at most; unless TZ is set, in
+                    whatever time zone: they differ by quarters of an hour
+  crowd:COUNT       meanwhile so many more clients ask, all at once, and are answered
 
-and for launch alone:
+With PATIENCE= it waits so many seconds, not 10, for what should come, and connect ends after five
+times as many at the latest.
+
+For launch alone:
 
   lean:KB           the program's peak memory is less, but for $WATCHER_KB of a sanitizer
   held:KB           the kernel holds no more for its socket, received and unsent together
@@ -58,7 +65,7 @@ import threading
 import time
 import tty
 
-PATIENCE = 10  # seconds, for anything that should come
+PATIENCE = float(os.environ.get('PATIENCE', '10'))  # seconds, for anything that should come
 
 
 def unescape(text):
@@ -81,6 +88,7 @@ class Peer:
         self.source = source
         self.sink = sink
         self.program = program
+        self.ended = False  # their output, to us
         self.began = self.before = began or time.monotonic()
         os.set_blocking(sink.fileno(), False)
         os.set_blocking(source.fileno(), False)
@@ -96,8 +104,13 @@ class Peer:
     def receive(self, most, patience=PATIENCE):
         """Some bytes; b'' at the end of input; None if nothing comes."""
         if select.select([self.source], [], [], patience)[0]:
-            return os.read(self.source.fileno(), most)
+            some = os.read(self.source.fileno(), most)
+            self.ended = not some
+            return some
         return None
+
+    def told(self, got):
+        return f"got {got or 'nothing'}{', then the end' * self.ended}"
 
     def receive_all(self, size):
         """So many bytes, or those before the end."""
@@ -109,7 +122,14 @@ class Peer:
     def do_expect(self, text):
         wanted = reply(text)
         got = self.receive_all(len(wanted))
-        assert at_midnight(got) == wanted, f'got {got!r}'
+        assert at_midnight(got) == wanted, self.told(got)
+
+    def do_until(self, text):
+        got, wanted = b'', reply(text)
+        while not at_midnight(got).endswith(wanted):
+            some = self.receive(4096)
+            assert some and len(got) < 1 << 16, self.told(got)
+            got += some
 
     def do_some_of(self, text):
         got = b''
@@ -125,11 +145,19 @@ class Peer:
 
     def do_eof(self):
         got = self.receive(4096)
-        assert got == b'', f'got {got!r}'
+        assert got == b'', self.told(got)
 
     def do_tells_now(self):
         got = self.receive_all(12)
         assert got == time.strftime('JAM %T').encode(), f'got {got!r} at {time.ctime()}'
+
+    def do_about_now(self):
+        got, now = self.receive_all(14), time.localtime()
+        assert at_midnight(got) == b'JAM 00:00:00\r\n', self.told(got)
+        hours, minutes, seconds = map(int, got[4:12].split(b':'))
+        zone = 86400 if 'TZ' in os.environ else 900
+        ahead = ((hours - now.tm_hour) * 3600 + (minutes - now.tm_min) * 60 + seconds - now.tm_sec)
+        assert min(ahead % zone, -ahead % zone) <= 2, f'got {got!r} at {time.strftime("%T %Z", now)}'
 
     # Sending
 
@@ -155,7 +183,7 @@ class Peer:
         self.sink.send(unescape(text), socket.MSG_OOB)
 
     def do_dribble(self, text):
-        if isinstance(self.sink, socket.socket) and self.sink.family == socket.AF_INET:
+        if isinstance(self.sink, socket.socket) and self.sink.family != socket.AF_UNIX:
             self.sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in unescape(text):
             self.send(bytes([byte]))
@@ -217,10 +245,11 @@ class Peer:
 
         def send():
             data = memoryview(b''.join(requests))
-            while data:
-                size = draw.randint(1, 1 << draw.randint(1, 16))
-                self.send(data[:size])
-                data = data[size:]
+            with contextlib.suppress(OSError):
+                while data:
+                    size = draw.randint(1, 1 << draw.randint(1, 16))
+                    self.send(data[:size])
+                    data = data[size:]
 
         threading.Thread(target=send, daemon=True).start()
         got = self.receive_all(len(wanted))
@@ -244,6 +273,16 @@ class Peer:
 
     def do_run(self, command):
         subprocess.run(['bash', '-c', command], check=True)
+
+    def do_crowd(self, count):
+        with contextlib.ExitStack() as end:
+            connections = [end.enter_context(socket.create_connection(
+                self.source.getpeername()[:2], PATIENCE)) for _ in range(int(count))]
+            crowd = [Peer(ours, ours) for ours in connections]
+            for peer in crowd:
+                peer.do_send('TIME\r\n')
+            for peer in crowd:
+                peer.do_expect('JAM %T\r\n')
 
     # The program
 
@@ -318,12 +357,16 @@ def connection(over):
     return ours, ours, theirs, theirs
 
 
+def brief(text):
+    return text if len(text) <= 200 else text[:200] + '...'
+
+
 def play(peer, steps):
-    for step in steps:
+    for before, step in zip(['the start', *steps], steps):
         try:
             peer.do(step)
         except (AssertionError, OSError, subprocess.SubprocessError) as failure:
-            print(f'step {step!r} failed: {failure}')
+            print(f'{brief(step)} failed, after {brief(before)}: {brief(str(failure))}')
             return 1
     return 0
 
@@ -354,13 +397,30 @@ def launch(options, words):
     return failed
 
 
-def connect(address, source):
+def open_to(address, source):
     if address.startswith('/'):
         ours = socket.socket(socket.AF_UNIX)
         ours.connect(address)
         return ours
     host, _, port = address.rpartition(':')
     return socket.create_connection((host.strip('[]'), int(port)), PATIENCE, source and (source, 0))
+
+
+def out_of_time(*_):
+    raise TimeoutError('it took too long')
+
+
+def connect(source, address, *steps):
+    if 'PATIENCE' in os.environ:
+        signal.signal(signal.SIGALRM, out_of_time)
+        signal.setitimer(signal.ITIMER_REAL, 5 * PATIENCE)
+    try:
+        ours = open_to(address, source)
+    except (OSError, ValueError) as failure:
+        print(f'cannot connect to {address}: {failure}')
+        return 1
+    with ours:
+        return play(Peer(ours, ours), steps)
 
 
 def main():
@@ -372,8 +432,7 @@ def main():
         words = words[2:]
     if how == 'launch':
         return launch(options, words)
-    with connect(words[0], options['--from']) as ours:
-        return play(Peer(ours, ours), words[1:])
+    return connect(options['--from'], *words)
 
 
 if __name__ == '__main__':

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What a client sends, and what it gets: terminated requests. Run under every supervisor.
+# bats file_tags=remote
 
 load helpers
 
