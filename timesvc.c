@@ -38,7 +38,7 @@
  * With --proxy the connection has to begin with a header of the PROXY protocol, version
  * 1, that names the peer. A connection without one is closed, unanswered.
  */
-#define _GNU_SOURCE          /* syscall(2), strnlen(3) */
+#define _GNU_SOURCE          /* syscall(2), stpcpy(3) */
 #define _TIME_BITS        64 /* a time_t that lasts beyond 2038 on 32-bit systems ... */
 #define _FILE_OFFSET_BITS 64 /* ... requires this one too, feature_test_macros(7) */
 
@@ -365,7 +365,7 @@ static ssize_t socket_send(int fd, const char *bytes, size_t length, int flags)
 static size_t log_for_journal(char *message, enum kind kind, const char *text,
                               const char *fields)
 {
-    /* The units' LogLevelMax= keeps out all below a notice, which is systemd's own. */
+    /* The units' LogLevelMax= drops what is less than a notice: systemd's own. */
     int level = kinds[kind].level < LOG_NOTICE ? kinds[kind].level : LOG_NOTICE;
     bool name = false;
     char *to = message + sprintf(message,
@@ -529,9 +529,8 @@ static void log_open(enum destination wish, int level)
                             !log_is_peer(&error, STDIN_FILENO) &&
                             !log_is_peer(&error, STDOUT_FILENO);
     logger.to = wish != AUTO ? wish : known && log_is_journal(&error) ? JOURNAL : STDERR;
-    if (logger.to == STDERR && !logger.stderr_is_free)
-        logger.to = SYSLOG;
-    if (logger.to == JOURNAL && !log_connect("/run/systemd/journal/socket"))
+    if ((logger.to == STDERR && !logger.stderr_is_free) ||
+        (logger.to == JOURNAL && !log_connect("/run/systemd/journal/socket")))
         logger.to = SYSLOG;
     if (logger.to == SYSLOG && !log_connect(_PATH_LOG))
         logger.to = STDERR;
@@ -820,9 +819,8 @@ enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
     CALL(number, 5), REQUIRE(ARGUMENT(0), (first), (last)), RETURN(ALLOW)
 
 static const struct sock_filter sandbox_filter[] = {
-    /* At installation Linux runs the filter for every call, to cache what is always
-       allowed, up to the first load of an argument. That costs more than it saves for
-       so few calls: load one at once. */
+    /* Linux caches what is always allowed: it runs the filter for every call, up to the
+       first load of an argument. For so few calls that costs more: load one at once. */
     LOAD(ARGUMENT(0)),
     LOAD(offsetof(struct seccomp_data, arch)),
     JUMP(BPF_JEQ, ARCHITECTURE, 1, 0),
