@@ -14,7 +14,7 @@ superserver() {
 
 # supervise: become $SUPERVISOR, which serves $ADDRESS with $TIMESVC.
 supervise() {
-    local listen=TCP-LISTEN:$PORT,bind=$HOST,reuseaddr,fork options
+    local listen=TCP-LISTEN:$PORT,bind=$HOST,reuseaddr,fork exec="EXEC:\\\"$TIMESVC\\\"" options
     case $SUPERVISOR in
         # The connection comes as descriptor 3, as from a unit without StandardInput=socket; as
         # standard input and output; or, as with Accept=no, the listening socket comes itself.
@@ -28,10 +28,10 @@ supervise() {
         # -d: in the foreground. The last word is argv[0].
         mini-inetd) leash mini-inetd -d "$ADDRESS" "$TIMESVC" "$TIMESVC" ;;
         # These pass the bytes on, through a socketpair or pipes; but nofork, the connection itself.
-        socat) leash socat "$listen" "EXEC:$TIMESVC" ;;
-        socat-pipes) leash socat "$listen" "EXEC:$TIMESVC,pipes" ;;
-        socat-nofork) leash socat "$listen" "EXEC:$TIMESVC,nofork" ;;
-        ncat) leash ncat -l -k -m 1000 "$HOST" "$PORT" --exec "$TIMESVC" ;;
+        socat) leash socat "$listen" "$exec" ;;
+        socat-pipes) leash socat "$listen" "$exec,pipes" ;;
+        socat-nofork) leash socat "$listen" "$exec,nofork" ;;
+        ncat) leash ncat -l -k -m 1000 "$HOST" "$PORT" --exec "${TIMESVC// /\\ }" ;;
         # With what is shipped, but for rlinetd.
         xinetd)
             superserver xinetd -dontfork -pidfile "$SCRATCH/pid" -f "$SHIPPED/xinetd.d/timesvc"
