@@ -43,11 +43,12 @@ timesvc-static: timesvc.c Makefile
 help: ## tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile tests/verify/Makefile bench/Makefile | expand -t 20
 
-# Only TZ crosses: systemd-socket-activate --inetd hands over an empty environment.
+# Of the environment only TZ crosses --inetd. Root's handlers are nobody's, in a checkout closed to nobody, too.
 run: SHELL = bash
+run: AS = $(if $(filter 0,$(shell id -u)),setpriv --reuid=65534 --regid=65534 --clear-groups)
 run: timesvc ## serve port 45000 until Ctrl-C (PORT= and ADDRESS= for another)
 	@command -v systemd-socket-activate >/dev/null || { echo 'systemd-socket-activate is missing: ./setup.sh' >&2; exit 1; }
-	@exec systemd-socket-activate $${TZ:+-E TZ} --accept --inetd -l $(LISTEN) ./timesvc 2> >(exec sed -u \
+	@exec systemd-socket-activate $${TZ:+-E TZ} --accept --inetd -l $(LISTEN) $(AS) ./timesvc 2> >(exec sed -u \
 	    '/^Listening/a Ctrl-C ends it. In another terminal:  nc -C $(or $(ADDRESS),127.0.0.1) $(PORT)  then TIME, and QUIT to leave.' >&2)
 
 test: all ## test what any user can, in two minutes (TESTS=tests/wire.bats for one file)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Serve under tcpserver (Debian: ucspi-tcp) as the user nobody, in the foreground; the log goes to
-# standard error.
+# standard error. SIGTERM ends tcpserver alone: open conversations go on.
 #
 #     sh tcpserver.sh
 #

@@ -59,7 +59,8 @@ lay_cable() {
     export SOURCE=10.45.0.1 OTHER_SOURCE=10.45.0.3
 }
 
-# bare: the release as it comes, booted for the first time (machine-id(5)), and reachable.
+# bare: the release as it comes, booted for the first time (machine-id(5)), and reachable. With an
+# empty $BPF it has no more than most containers: without bpf(2), IPAddressDeny= has no effect.
 bare() {
     mkdir -p "$SCRATCH/root/"
     tar -xf "$TESTS/.roots/$RELEASE.tar" -C "$SCRATCH/root"
@@ -67,7 +68,7 @@ bare() {
     echo uninitialized >"$SCRATCH/root/etc/machine-id"
     systemd-nspawn --quiet --boot --directory="$SCRATCH/root" \
         --machine="timesvc-$RELEASE" --private-network --register=no --keep-unit --console=pipe \
-        --link-journal=no --system-call-filter=bpf >"$SERVER_LOG" 2>&1 3>&- </dev/null &
+        --link-journal=no --system-call-filter="${BPF-bpf}" >"$SERVER_LOG" 2>&1 3>&- </dev/null &
     SERVER=$!
     retry booted
     # As systemd sets it on a machine; by default journald's socket holds 10 records.

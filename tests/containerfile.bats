@@ -29,10 +29,13 @@ build_and_serve() {
     unshare --net bash -euc "ip link set lo up
         $2 >log 2>&1 &
         retry is_served
-        retry grep -E 'ended peer=[0-9.]+ .* end=quit requests=2 ' log"
+        retry grep -E 'ended peer=[0-9.]+ .* end=quit requests=2 ' log
+        '$TESTS/peer.py' connect 127.0.0.1:45000 send:TIME 'expect:JAM %T' 'run:podman stop --all' eof
+        wait
+        grep -E 'ended peer=[0-9.]+ .* end=terminated requests=1 ' log"
 }
 
-@test "Containerfile makes a container that serves the port" {
+@test "Containerfile makes a container that serves the port, and ends its conversations in order" {
     skip_unless_root 'makes a container'
     local commands
     mapfile -t commands < <(example_commands Containerfile)

@@ -77,6 +77,21 @@ journal_has() {
     assert_output '4 answered'
 }
 
+# forgotten: systemd knows no instance any more, not even a failed one.
+forgotten() {
+    [ -z "$(inside systemctl list-units --all --no-legend 'timesvc@*')" ]
+}
+
+@test "lifetime.conf ends a conversation in time, with its record, and no unit stays failed" {
+    dropped_in lifetime.conf
+    inside bash -c 'sed -i s/=10min/=3/ /etc/systemd/system/timesvc@.service.d/lifetime.conf
+        systemctl daemon-reload'
+    converse 'send:TIME' 'expect:JAM %T' quiet:2 'send:\r\nTIME\r\n' 'expect:\r\nJAM %T\r\n' \
+        eof within:4
+    retry journal_has timesvc ' end=terminated requests=2 '
+    retry forgotten
+}
+
 @test "time-zone.conf tells the time of that place" {
     dropped_in time-zone.conf
     TZ=WIB-7 converse 'send:TIME\r\n' 'expect:JAM %T\r\n' midsecond 'send:TIME' tells-now
@@ -108,6 +123,34 @@ journal_has() {
     # Of all clients it may have as many connections as there are.
     run -0 inside systemctl show --property=MaxConnectionsPerSource timesvc.socket
     assert_output MaxConnectionsPerSource=1024
+}
+
+@test "where IPAddressDeny= has no effect, the socket does not start, but only-from.nft protects" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    BPF='' run -0 "$TESTS/isolated" "$TESTS/under" "$SUPERVISOR" bash -uc '
+        source "$1/serving.bash"
+        source "$1/container.bash"
+        source "$1/pages.bash"
+        knock() {
+            nc -z -w 2 -s "$1" "$HOST" 45000 && echo "$1 is served" || echo "$1 is not"
+        }
+        ip address add 192.0.2.1/24 dev timesvc
+        inside ip route add 192.0.2.0/24 dev host0
+        for example in proxy-only.conf some-networks.conf; do
+            inside bash -c "cd /root/timesvc/examples; $(example_commands $example)" 2>/dev/null
+            knock 192.0.2.1
+            inside rm "/etc/systemd/system/timesvc.socket.d/$example"
+        done
+        retry journal --unit=timesvc.socket --grep="no effect" | uniq
+        inside bash -c "systemctl daemon-reload; systemctl restart timesvc.socket"
+        knock 192.0.2.1
+        cd "$TREE/examples"
+        nsenter --target "$LEADER" --net bash -c "$(example_commands only-from.nft)"
+        knock 192.0.2.1
+        knock "$SOURCE"' bash "$TESTS"
+    assert_output "$(printf '%s\n' '192.0.2.1 is not' '192.0.2.1 is not' \
+        'IPAddressDeny= has no effect here' '192.0.2.1 is served' '192.0.2.1 is not' \
+        "$SOURCE is served")"
 }
 
 @test "cpu-share.conf gives all connections together a share of the processors" {

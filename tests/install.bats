@@ -266,6 +266,21 @@ then TIME, and QUIT to leave." "$log"
     assert_output --partial "Failed to open '80': Permission denied"
 }
 
+@test "make run as root serves as nobody, even a low port, in a checkout that nobody can enter" {
+    skip_unless_root 'its handler becomes nobody'
+    local copy=$BATS_TEST_TMPDIR/copy log=$BATS_TEST_TMPDIR/log port=$((RANDOM % 300 + 700))
+    checkout "$copy"
+    chmod 700 "$copy"
+    leash make -C "$copy" run PORT="$port" ADDRESS=127.0.0.1 >"$log" 2>&1 3>&- &
+    SERVER=$!
+    retry grep -qF "nc -C 127.0.0.1 $port " "$log"
+    ADDRESS=127.0.0.1:$port connect 'send:TIME\r\n' 'expect:JAM %T\r\n' \
+        "run:grep -E '^([UG]id|Groups|CapEff)' /proc/\$(sed -n 's/.* as PID \(.*\)\./\1/p' '$log')/status"
+    run -0 tr -s '\t ' ' ' <<<"$output"
+    assert_output "$(printf '%s 65534 65534 65534 65534\n' Uid: Gid:
+        echo 'Groups: '; echo 'CapEff: 0000000000000000')"
+}
+
 @test "in a chroot on a bind mount a container's command acts in the container, and nowhere else" {
     skip_unless_root 'boots a container'
     mkdir "$BATS_TEST_TMPDIR/there"

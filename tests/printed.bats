@@ -133,32 +133,71 @@ serves_as_nobody() {
     retry grep -q 'ended peer=127.0.0.1 .* end=quit requests=2 ' "$BATS_TEST_TMPDIR/log"
 }
 
-@test "tcpserver.sh serves as nobody" {
-    serve_by "cd examples; $(example_commands tcpserver.sh)"
-    serves_as_nobody
+# ends_by COMMAND: it serves no more, but a conversation goes on.
+ends_by() {
+    export -f retry listeners
+    converse 'send:TIME' 'expect:JAM %T' "run:$1; retry listeners 0" \
+        'send:\r\nTIME\r\n' 'expect:\r\nJAM %T\r\n' 'send:QUIT' eof
 }
 
-@test "s6-run serves as nobody, and again after its tcpserver was killed" {
+@test "tcpserver.sh serves as nobody, and leaves conversations alone when it is ended" {
+    serve_by "cd examples; $(example_commands tcpserver.sh)"
+    serves_as_nobody
+    ends_by "kill \$(pgrep -o tcpserver)"
+}
+
+@test "s6-run serves as nobody, again after its tcpserver was killed, and ends like tcpserver.sh" {
     serve_by "cd examples; $(example_commands s6-run)"
     kill -KILL "$(pgrep -o tcpserver)"
     retry converse 'send:QUIT' eof
     serves_as_nobody
+    ends_by 's6-svc -d /etc/s6/timesvc'
 }
 
-# answered: of 60 clients at one address, so many.
+# answered SOURCE...: of 60 clients at these addresses, so many.
 answered() {
-    "$TESTS/flood.py" hold "$ADDRESS" 60 127.0.0.2 true | sed 's/ answered//'
+    local source sum=0
+    for source; do
+        sum=$((sum + $("$TESTS/flood.py" hold "$ADDRESS" $((60 / $#)) "$source" true | tr -dc 0-9)))
+    done
+    echo "$sum"
+}
+
+# limited SOURCE...: rate-limit.nft counts them as one client, and gives that its share.
+limited() {
+    assert_equal "$(answered "$@")" 60
+    converse 'send:TIME' 'expect:JAM %T' "run:cd examples; $(example_commands rate-limit.nft)" \
+        'send:\r\n' 'expect:\r\n'
+    local count
+    count=$(answered "$@")
+    ((count >= 20 && count <= 40)) || fail "$count were answered"
+    converse 'send:TIME' 'expect:JAM %T'
+    nft delete table inet timesvc
+    assert_equal "$(answered "$@")" 60
 }
 
 @test "rate-limit.nft lets one address have its share of connections, and others theirs" {
     serve_by "cd examples; $(example_commands tcpserver.sh)"
-    assert_equal "$(answered)" 60
-    converse 'send:TIME' 'expect:JAM %T' "run:cd examples; $(example_commands rate-limit.nft)" \
-        'send:\r\n' 'expect:\r\n'
-    local count
-    count=$(answered)
-    [ "$count" -ge 20 ] && [ "$count" -le 40 ] || fail "$count were answered"
-    converse 'send:TIME' 'expect:JAM %T'
-    nft delete table inet timesvc
-    assert_equal "$(answered)" 60
+    limited 127.0.0.2
+}
+
+@test "rate-limit.nft lets all addresses of an IPv6 network, which may be one host's, share one" {
+    local source sources=(fd45::{1..3})
+    for source in "${sources[@]}"; do
+        ip address add "$source/128" dev lo
+    done
+    serve_by "make run"
+    ADDRESS=::1:45000 limited "${sources[@]}"
+}
+
+@test "rate-limit.nft and only-from.nft, loaded again, replace what they have loaded" {
+    local file once
+    cd examples
+    for file in *.nft; do
+        run -0 bash -euc "$(example_commands "$file"); nft --terse list ruleset"
+        once=$output
+        run -0 bash -euc "$(example_commands "$file"); nft --terse list ruleset"
+        assert_equal "$output" "$once"
+    done
+    nft flush ruleset
 }
