@@ -75,24 +75,21 @@ distclean: clean
 
 # What is installed, as FILE=PLACE; the places that a text names become ours.
 FILES = $(foreach unit,timesvc.socket timesvc@.service,$(unit)=$(UNITDIR)/$(unit)) \
-        etc/$(POLL_LIMIT)=$(UNITDIR)/$(POLL_LIMIT) etc/sysusers.d/timesvc.conf=$(LIBDIR)/sysusers.d/timesvc.conf \
+        etc/system-generators/timesvc=$(UNITDIR)-generators/timesvc \
+        etc/sysusers.d/timesvc.conf=$(LIBDIR)/sysusers.d/timesvc.conf \
         etc/sysctl.d/00-timesvc.conf=$(LIBDIR)/sysctl.d/00-timesvc.conf \
         etc/catalog/timesvc.catalog=$(LIBDIR)/systemd/catalog/timesvc.catalog \
         $(foreach page,timesvc.8 timesvc.socket.8,$(page)=$(MANDIR)/man8/$(page)) \
         inetd.conf.example=$(DOCDIR)/inetd.conf.example etc/xinetd.d/timesvc=$(DOCDIR)/xinetd.d/timesvc \
         $(foreach example,$(filter-out %~,$(wildcard examples/*)),$(example)=$(DOCDIR)/$(example))
 PLACES = s|/usr/local/sbin|$(SBINDIR)|g; s|/usr/local/share/doc/timesvc|$(DOCDIR)|g; s|/usr/local/lib|$(LIBDIR)|g
-# It lifts a limit that came with systemd 255; before, that would warn. A staged copy has it.
-POLL_LIMIT = timesvc.socket.d/poll-limit.conf
-SYSTEMD_VERSION ?= $(if $(DESTDIR),,$(shell systemctl --version 2>/dev/null | sed -n '1s/systemd \([0-9]*\).*/\1/p'))
-LEFT_OUT := $(shell [ $(or $(SYSTEMD_VERSION),999) -ge 255 ] || echo etc/$(POLL_LIMIT)=%)
 # A staged or private copy is only files; on the live system the units are made known, too.
 LIVE := $(if $(filter $(DESTDIR)/usr $(DESTDIR)/usr/local,$(PREFIX)),$(shell [ -d /run/systemd/system ] && \
     [ "$$(id -u)" = 0 ] && echo yes))
 
 install: all ## install below PREFIX=/usr/local (DESTDIR= to stage)
 	install -D -t $(DESTDIR)$(SBINDIR) $(PROGRAMS)
-	@set -e; for pair in $(filter-out $(LEFT_OUT),$(FILES)); do \
+	@set -e; for pair in $(FILES); do \
 	    from=$${pair%%=*} to=$(DESTDIR)$${pair#*=} mode=644; [ ! -x $$from ] || mode=755; \
 	    echo $$to; install -D -m $$mode $$from $$to; sed -i '$(PLACES)' $$to; done
 	ln -sf timesvc.8 $(DESTDIR)$(MANDIR)/man8/timesvc-static.8
