@@ -81,21 +81,18 @@ $(if $(shell printf %s '$(subst ','\'',$(DESTDIR)$(PREFIX)$(SBINDIR)$(MANDIR)$(D
 $(foreach p,DESTDIR PREFIX SBINDIR MANDIR DOCDIR LIBDIR UNITDIR,$(eval override $p := $(patsubst %/,%,$(or $(abspath $(filter /%,$($p))),$($p)))))
 # What is installed, as FILE=PLACE, of examples/ what README names; the places that a text names become ours.
 into  = $(foreach file,$3,$2$(file)=$1/$(file))
-FILES = $(call into,$(UNITDIR),etc/,timesvc.socket.d/poll-limit.conf timesvc-tcpserver.service) \
+FILES = etc/system-generators/timesvc=$(UNITDIR)-generators/timesvc $(call into,$(UNITDIR),etc/,timesvc-tcpserver.service) \
         $(call into,$(UNITDIR),,timesvc.socket timesvc@.service) $(call into,$(MANDIR)/man8,,timesvc.8 timesvc.socket.8) \
         $(call into,$(LIBDIR),etc/,sysusers.d/timesvc.conf sysctl.d/00-timesvc.conf) \
         $(call into,$(LIBDIR)/systemd,etc/,catalog/timesvc.catalog) $(call into,$(DOCDIR),etc/,xinetd.d/timesvc) \
         $(call into,$(DOCDIR),,inetd.conf.example $(sort $(shell grep -o 'examples/[A-Za-z0-9.-]*[a-z]' README.md)))
 PLACES = s|/usr/local/sbin|$(SBINDIR)|g; s|/usr/local/share/doc/timesvc|$(DOCDIR)|g; s|/usr/local/lib|$(LIBDIR)|g
-# poll-limit.conf lifts a limit that came with systemd 255; before, it would warn. A staged copy has it.
-SYSTEMD_VERSION ?= $(if $(DESTDIR),,$(shell systemctl --version 2>/dev/null | sed -n '1s/systemd \([0-9]*\).*/\1/p'))
-LEFT_OUT := $(shell [ $(or $(SYSTEMD_VERSION),999) -ge 255 ] || echo %/poll-limit.conf)
 # A staged or private copy is only files; on the live system, as root, the units are made known, too.
 LIVE := $(if $(filter /usr /usr/local,$(if $(DESTDIR),,$(PREFIX))),$(shell [ ! -w /run/systemd/system ] || echo yes))
 
 install: all ## install below PREFIX=/usr/local (DESTDIR= to stage)
 	install -D -t $(DESTDIR)$(SBINDIR) $(PROGRAMS)
-	@set -e; for pair in $(filter-out $(LEFT_OUT),$(FILES)); do \
+	@set -e; for pair in $(FILES); do \
 	    from=$${pair%%=*} to=$(DESTDIR)$${pair#*=} mode=644; [ ! -x $$from ] || mode=755; \
 	    echo $$to; install -D -m $$mode $$from $$to; sed -i '$(PLACES)' $$to; done
 	ln -sf timesvc.8 $(DESTDIR)$(MANDIR)/man8/timesvc-static.8
@@ -103,12 +100,12 @@ install: all ## install below PREFIX=/usr/local (DESTDIR= to stage)
 	    journalctl --quiet --update-catalog && systemctl daemon-reload)
 
 uninstall: ## remove what install put there
-	$(if $(LIVE),-systemctl --quiet disable --now timesvc.socket; systemctl --quiet stop 'timesvc@*.service' system-timesvc.slice)
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(MANDIR)/man8/timesvc-static.8 \
-	    $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst =, ,$(pair))))
+	    $(DESTDIR)$(UNITDIR)/timesvc.socket.d/poll-limit.conf $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst =, ,$(pair))))
 	-rmdir --ignore-fail-on-non-empty $(wildcard $(patsubst %,$(DESTDIR)%, \
 	    $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d))
-	$(if $(LIVE),-userdel timesvc; etc/reserve-port; journalctl --quiet --update-catalog; systemctl daemon-reload)
+	$(if $(LIVE),-[ -e /usr/lib/systemd/system/timesvc.socket ] || { systemctl --quiet disable --now timesvc.socket; systemctl --quiet stop \
+	    'timesvc@*.service' system-timesvc.slice; }; etc/reserve-port; journalctl --quiet --update-catalog; systemctl daemon-reload)
 
 VERSION  = $(shell sed -n 's/^.define TIMESVC_VERSION "\(.*\)"/\1/p' timesvc.c)
 NAME     = timesvc-$(VERSION)

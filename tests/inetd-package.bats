@@ -16,9 +16,11 @@ setup_file() {
     make -C "$SCRATCH/tree" --no-print-directory deb >"$SCRATCH/log" 2>&1 ||
         { tail -n 50 "$SCRATCH/log"; return 1; }
     cp "$SCRATCH"/tree/dist/timesvc-inetd_*.deb "$SCRATCH/root/root/timesvc-inetd.deb"
+    cp "$SCRATCH"/tree/dist/timesvc_*.deb "$SCRATCH/root/root/timesvc.deb"
     cp "$TESTS/.superservers/$SUPERSERVER.deb" "$SCRATCH/root/root"
     apt install "/root/$SUPERSERVER.deb" >"$SCRATCH/log" || { cat "$SCRATCH/log"; return 1; }
     "$TESTS/inventory" "$SCRATCH/root" >"$SCRATCH/before"
+    export -f inside upgrades
 }
 
 teardown_file() {
@@ -55,18 +57,44 @@ journal_has() {
     answers
 }
 
-@test "installed once more, it serves once" {
-    apt reinstall /root/timesvc-inetd.deb
-    retry nc -z "$HOST" 45000
-    answers
-    run inside grep -c ^45000 /etc/inetd.conf
-    [ "$SUPERSERVER" = xinetd ] || assert_output 1
+# upgrades: after each edit of what it is served by; the edit stays, and nothing comes beside it.
+upgrades() {
+    local edit edits conf=$SCRATCH/root/etc/inetd.conf
+    edits=('' 's/^45000/127.0.0.1:&/' 's/^[0-9.]*:45000/#<off># &/' '/timesvc-static/d')
+    if [ "$SUPERSERVER" = xinetd ]; then
+        conf=$SCRATCH/root/etc/xinetd.d/timesvc edits=('s/# Options.*/server_args = -v/')
+    fi
+    for edit in "${edits[@]}"; do
+        sed -i "$edit" "$conf"
+        cp "$conf" "$SCRATCH/edited"
+        inside dpkg -i /root/timesvc-inetd.deb </dev/null && cmp "$SCRATCH/edited" "$conf" || return
+    done
 }
 
-@test "removal closes the port, and a purge leaves no file, no line in inetd.conf, no setting" {
+@test "an upgrade leaves a conversation alone, and what the administrator has edited or deleted" {
+    converse 'send:TIME' 'expect:JAM %T' run:upgrades \
+        'send:\r\nTIME\r\n' 'expect:\r\nJAM %T\r\n' 'send:QUIT\r\n' eof
+    apt purge timesvc-inetd
+}
+
+# lines SED: change lines of inetd.conf, which xinetd's Debian may not have.
+lines() {
+    [ "$SUPERSERVER" = xinetd ] || sed -i "$1" "$SCRATCH/root/etc/inetd.conf"
+}
+
+@test "removal closes the port, and a purge leaves no file, none of its lines, no setting" {
+    # Also a line for IPv6; not another program's.
+    lines 's/^\(45000.*\)tcp\(.*\)/&\n\1tcp6\2\n45000\tdgram\tudp\twait\tnobody\t\/bin\/cat\tcat/'
     run -0 apt remove timesvc-inetd
     retry refuses
+    run -0 apt install /root/timesvc-inetd.deb
+    retry nc -z "$HOST" 45000
+    run inside grep -c ^45000 /etc/inetd.conf
+    [ "$SUPERSERVER" = xinetd ] || assert_output 3
     run -0 apt purge timesvc-inetd
+    run inside grep ^45000 /etc/inetd.conf
+    [ "$SUPERSERVER" = xinetd ] || assert_output --regexp '^45000.*cat$'
+    lines '/^45000.*cat$/d'
     run -0 comm -3 "$SCRATCH/before" <("$TESTS/inventory" "$SCRATCH/root")
     assert_output ''
     assert_equal "$(inside cat /proc/sys/net/ipv4/ip_local_reserved_ports)" ''
@@ -83,6 +111,19 @@ journal_has() {
     connect 'send:\n' 'expect:Invalid request\r\n' 'send:QUIT' eof
     retry journal_has ' requests=40001 '
     retry journal_has ' requests=2 invalid=1 '
+}
+
+@test "each of the two packages takes the other's place, which may then be purged" {
+    local package other=timesvc-inetd
+    for package in timesvc timesvc-inetd; do
+        apt install "/root/$package.deb"
+        retry nc -z "$HOST" 45000
+        apt purge "$other"
+        answers
+        assert_equal "$(inside cat /proc/sys/net/ipv4/ip_local_reserved_ports)" 45000
+        other=$package
+    done
+    inside userdel timesvc # which stays
 }
 
 # serves_as_printed FILE TEXT: by the commands behind that sentence, where nothing served before.

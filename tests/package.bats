@@ -6,23 +6,22 @@ load helpers
 source "$TESTS/pages.bash"
 source "$TESTS/container.bash"
 SUPERVISOR=systemd-$RELEASE
-PACKAGES='for inetd and xinetd.'
+PACKAGES='Each replaces the other.'
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true SCRATCH=$BATS_FILE_TMPDIR
     export -f inside
-    local systemd
     SERVER_LOG=$SCRATCH/boot.log bare
     export SERVER SERVER_LOG
-    # As it would be built there.
-    systemd=$(inside systemctl --version | sed -n '1s/systemd \([0-9]*\).*/\1/p')
     checkout "$SCRATCH/tree"
     mkdir "$SCRATCH/a blank"
-    (cd "$SCRATCH/tree" && TMPDIR="$SCRATCH/a blank" SYSTEMD_VERSION=$systemd \
+    (cd "$SCRATCH/tree" && TMPDIR="$SCRATCH/a blank" \
         bash -c "$(printed README.md "$PACKAGES" | head -n 1)") >"$SCRATCH/log" 2>&1 ||
         { tail -n 50 "$SCRATCH/log"; return 1; }
     mkdir "$SCRATCH/root/root/timesvc"
     cp -r "$SCRATCH/tree/dist" "$SCRATCH/root/root/timesvc"
+    tar -xf "$SCRATCH"/tree/dist/timesvc-*.tar.gz --strip-components=1 \
+        -C "$SCRATCH/root/root/timesvc"
     "$TESTS/inventory" "$SCRATCH/root" >"$SCRATCH/before"
 }
 
@@ -43,7 +42,7 @@ install() {
 }
 
 purge() {
-    readme 'To remove it completely'
+    readme 'To remove all but'
 }
 
 # Each test finds the package installed.
@@ -62,9 +61,9 @@ assert_reserved() {
     assert_equal "$(inside cat "$RESERVED")" "$1"
 }
 
-# What a test has reserved is no longer.
+# What a test has reserved is no longer, and what it has set is gone.
 teardown() {
-    inside rm -f /etc/sysctl.d/10-local.conf
+    inside rm -rf /etc/sysctl.d/10-local.conf /etc/systemd/system/timesvc@.service.d
     reserve ''
     inside /usr/lib/systemd/systemd-sysctl --prefix=/net/ipv4/ip_local_reserved_ports
 }
@@ -101,8 +100,19 @@ teardown() {
     assert_reserved 30000-30010,45000
 }
 
-@test "an upgrade leaves a conversation alone, and the next one gets the new program" {
+@test "built on Debian 12, it lifts a later systemd's limit, and an older one has no complaint" {
+    run -0 inside systemctl show --property=PollLimitIntervalUSec timesvc.socket
+    [ -z "$output" ] || assert_output PollLimitIntervalUSec=0
+    run -0 inside systemd-analyze verify --man=no timesvc.socket
+    assert_output ''
+}
+
+@test "an upgrade leaves conversations and settings alone, and the next one gets the new program" {
     local version
+    mkdir "$SCRATCH/root/etc/systemd/system/timesvc@.service.d"
+    cp "$TREE/examples/options.conf" "$SCRATCH/root/etc/systemd/system/timesvc@.service.d"
+    echo '# edited' >>"$SCRATCH/root/etc/sysctl.d/00-timesvc.conf"
+    inside systemctl daemon-reload
     version=$(inside timesvc --version)
     dpkg-deb -R "$SCRATCH"/tree/dist/timesvc_*.deb "$SCRATCH/later"
     sed -i '/^Version:/s/:.*/: 9.9.9-1/' "$SCRATCH/later/DEBIAN/control"
@@ -113,6 +123,9 @@ teardown() {
     run -0 inside timesvc --version
     assert_output 'timesvc 9.9.9'
     answers
+    run -0 inside systemctl show --property=DropInPaths timesvc@1.service
+    assert_output --partial options.conf
+    inside grep -qx '# edited' /etc/sysctl.d/00-timesvc.conf
 }
 
 # assert_no_service: no unit of ours is there, and nothing answers.
@@ -127,8 +140,16 @@ assert_no_service() {
     assert_no_service
 }
 
-@test "after a purge nothing is left: no file, no user, no setting" {
+# The account is left, where it may be someone's, but no one can log in as it.
+account_goes() {
+    run -0 inside passwd --status timesvc
+    assert_output --partial 'timesvc L '
+    inside userdel timesvc
+}
+
+@test "after a purge nothing is left but the locked account: no file, no setting" {
     run -0 purge
+    account_goes
     run -0 comm -3 "$SCRATCH/before" <("$TESTS/inventory" "$SCRATCH/root")
     assert_output ''
     assert_reserved ''
@@ -145,10 +166,50 @@ assert_no_service() {
     answers
 }
 
-@test "make uninstall leaves nothing but empty directories and what someone else has reserved" {
+@test "of the package and make install the one that stays serves on, and from the next boot on" {
+    local gone
+    for gone in 'apt-get -q -y purge timesvc' 'make -C /root/timesvc uninstall'; do
+        install
+        inside make -C /root/timesvc install
+        converse 'send:TIME' 'expect:JAM %T' "run:inside $gone" \
+            'send:\r\nTIME\r\n' 'expect:\r\nJAM %T\r\n' 'send:QUIT\r\n' eof
+        answers
+        assert_reserved 45000
+        run -0 inside systemctl show --property=WantedBy --value timesvc.socket
+        assert_output sockets.target
+    done
+}
+
+# in_chroot COMMAND...: in one that has the system's files, as a copy, and its /proc and /run.
+in_chroot() {
+    inside chroot /mnt/root "$@" 2>&1
+}
+
+@test "in a chroot nothing outside changes, even if it has the system's /proc and /run" {
+    inside sh -euc 'mount -t tmpfs none /mnt
+        mkdir /mnt/upper /mnt/work /mnt/root
+        mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work none /mnt/root
+        mount --rbind --make-rslave /proc /mnt/root/proc
+        mount --rbind --make-rslave /run /mnt/root/run'
+    export -f in_chroot
+    converse 'send:TIME' 'expect:JAM %T' 'run:in_chroot dpkg --purge timesvc' \
+        'send:\r\n' 'expect:\r\n' 'send:QUIT\r\n' eof
+    answers
+    assert_reserved 45000
+    reserve ''
+    inside systemctl stop timesvc.socket
+    run -0 in_chroot sh -c 'dpkg -i /root/timesvc/dist/timesvc_*.deb'
+    refute_output --partial 'timesvc: '
+    in_chroot make -C /root/timesvc install
+    in_chroot make -C /root/timesvc uninstall
+    run ! nc -z "$HOST" 45000
+    assert_reserved ''
+    inside umount --lazy /mnt
+    inside systemctl start timesvc.socket
+}
+
+@test "make uninstall leaves but empty directories, the account and what someone else has reserved" {
     purge
-    tar -xf "$SCRATCH"/tree/dist/timesvc-*.tar.gz --strip-components=1 \
-        -C "$SCRATCH/root/root/timesvc"
     local ports live=(DESTDIR=/ PREFIX=/usr/local/) # other names of what is meant without
     for ports in '' 30000-30010; do
         reserve "$ports"
@@ -159,6 +220,7 @@ assert_no_service() {
         inside make -C /root/timesvc uninstall "${live[@]}"
         assert_no_service
         assert_reserved "$ports"
+        account_goes
         run diff <(grep -v '^d' "$SCRATCH/before") \
             <("$TESTS/inventory" "$SCRATCH/root" | grep -v '^d')
         assert_output ''
