@@ -60,7 +60,7 @@ setup_file() {
         find "$1" \( -type f -o -type l \) -printf '%f\n' | sort -u
     }
     run -0 comm -23 <(names "$BATS_TEST_TMPDIR/usr") <(names "$UNPACKED")
-    assert_output static.conf # which takes programs of both
+    assert_output ''
 }
 
 @test "each package has every file of ours that its pages, examples and settings name" {

@@ -3,6 +3,7 @@
 
 load helpers
 source "$TESTS/container.bash"
+source "$TESTS/pages.bash"
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true
@@ -24,12 +25,12 @@ active() {
 }
 
 @test "of socket and service the one that is started takes the place of the other" {
-    local unit
-    for unit in timesvc.socket $SERVICE; do
-        inside systemctl start "$unit"
-        active "$unit"
-        retry answers
-    done
+    inside systemctl start timesvc.socket
+    active timesvc.socket
+    answers
+    as_printed timesvc.socket.8 'Serve by tcpserver'
+    active $SERVICE
+    retry answers
 }
 
 @test "clients over IPv4 and IPv6 are served" {
