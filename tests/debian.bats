@@ -26,6 +26,7 @@ setup_file() {
         # To Debian they are one.
         [ ! -d "$UNPACKED/$package/lib" ] || cp -r "$UNPACKED/$package"/{lib,usr}
     done
+    find "$UNPACKED" -type l -name '*.gz' -delete # which gunzip does not follow
     gunzip -r "$UNPACKED"
 }
 
