@@ -38,7 +38,7 @@ client() {
     on "$1" "$TESTS/peer.py" connect "$SERVER_HOST:45000" "${@:2}"
 }
 
-# print_segments: those captured, as docs/wire.md shows them.
+# print_segments: those captured, as docs/lab.md shows them.
 print_segments() {
     local fields=(frame.time_relative ip.src ip.dst tcp.flags tcp.len data.text)
     local time from to flags bytes payload start flag names
@@ -63,7 +63,7 @@ comparable() {
     awk '$2 ~ /^172/ && $4 != "ACK"' | sed -E 's/^ *[0-9.]+//; s/..:..:../hh:mm:ss/'
 }
 
-@test "a silent client without terminators and a brisk one are served as docs/wire.md shows" {
+@test "a silent client without terminators and a brisk one are served as docs/lab.md shows" {
     # Five seconds are longer than every timer of the program but the time limit: a tail's
     # second, the drain's two.
     client "$SILENT" quiet:5 'send:TIME' 'expect:JAM %T' 'send:QUIT' eof &
@@ -75,5 +75,5 @@ comparable() {
     print_segments >"$BATS_TEST_TMPDIR/segments"
     sed 's/^/# /' "$BATS_TEST_TMPDIR/segments" >&3
     run -0 comparable <"$BATS_TEST_TMPDIR/segments"
-    assert_output "$(comparable <"$TREE/docs/wire.md")"
+    assert_output "$(comparable <"$TREE/docs/lab.md")"
 }

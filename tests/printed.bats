@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What README, timesvc(8) and the examples print for a machine without systemd, run as printed; what
+# What README, timesvc(8), the lab and the examples print for a machine without systemd, run as printed; what
 # they print for systemd is in systemd.bats and dropins.bats. To be run in `isolated`.
 
 load helpers
@@ -41,18 +41,69 @@ masked() {
     tr -d '\r' | tr 0-9 9
 }
 
-@test "the README's first command serves, and its transcripts are what a client sees" {
-    local readme command shown typed
-    readme=$(<README.md)
-    serve_by "$(printed README.md 'this serves port 45000')"
+# as_shown FILE: its commands print what it shows behind each.
+as_shown() {
+    local text command shown typed
+    text=$(<"$1")
     while IFS= read -r command; do
-        shown=${readme#*"$ $command"$'\n'}
+        shown=${text#*"$ $command"$'\n'}
         shown=${shown%%$'\n'[\$\`]*}
-        # In a conversation by hand the lines that are no replies are what the person types.
-        typed=$(sed -E '/^(JAM|Invalid|0)/d' <<<"$shown")
-        run -0 bash -c "$command" <<<"$typed"
-        assert_equal "$(masked <<<"$output")" "$(grep -vxF "$typed" <<<"$shown" | masked)"
-    done < <(sed -n 's/^\$ //p' README.md)
+        # Some lines are what the person types in a conversation by hand.
+        typed=$(grep -xE 'TIME|QUIT|.*\?' <<<"$shown") || true
+        run bash -c "$command" <<<"$typed"
+        assert_equal "$status: $(masked <<<"$output")" \
+            "0: $(grep -vxF "$typed" <<<"$shown" | masked)" || return
+    done < <(sed -n 's/^\$ //p' "$1")
+}
+
+@test "the README's first command serves, and its transcripts are what a client sees" {
+    serve_by "$(printed README.md 'this serves port 45000')"
+    as_shown README.md
+}
+
+# segments: what tshark prints, without mere acknowledgments, which may come or not.
+segments() {
+    tr -s '\t ' ' ' | sed 's/ $//' | grep -vE 'A···· [0-9]+ [0-9]+$' | masked
+}
+
+# captured FROM FILE: from this line of the capture on there are the file's segments.
+captured() {
+    [[ $(tail -n "+$1" capture | segments) = *"$(segments <"$2")"* ]]
+}
+
+@test "the lab's programs, conversations and captures are what it shows" {
+    # A port of the kernel's choice, a time, a duration, a count of replies differ each time.
+    masked() {
+        perl -pe 's/\r//; s/\b(?!4500\d)[3-6]\d{4}\b/port/g; s/(3\d3\d3a){2}3\d3\d/time/g;
+            s/(\d\d:){2}\d\d/time/g; s/ \d\d ms/ long/; s/ \d ms/ short/; s/ +/ /g;
+            s/^\d{4,5}$/some/ unless /^8000$/'
+    }
+    checkout "$BATS_TEST_TMPDIR/lab"
+    cd "$BATS_TEST_TMPDIR/lab"
+    run -0 bash -euc "sudo() { \"\$@\"; }; apt() { apt-get -qs \"\$@\"; }
+        $(printed docs/lab.md 'and these:')"
+    awk '/^```/ { open = !open; n += open; next }
+        open { print >sprintf("block%02d", n) }' docs/lab.md
+    local block from program
+    for program in nagle server; do
+        cp "$(grep -lx "# $program.py" block*)" "$program.py"
+    done
+    serve_by "sudo() { \"\$@\"; }
+        $(printed docs/lab.md 'until Ctrl-C:') >capture &
+        $(printed docs/lab.md 'in the simplest way') &
+        $(printed docs/lab.md 'have it judged:') &
+        $(printed docs/lab.md 'start the server:')"
+    capturing() { connect 'send:QUIT' eof && test -s capture; }
+    retry capturing
+    for block in block*; do
+        case $(head -c 2 "$block") in
+            '$ ')
+                from=$(($(wc -l <capture) + 1))
+                as_shown "$block" || as_shown "$block" # again: the machine may be busy
+                ;;
+            4*) retry captured "$from" "$block" || fail "$(cat "$block" capture)" ;;
+        esac
+    done
 }
 
 @test "the manual page's conversation without a supervisor is one" {
