@@ -50,14 +50,9 @@ as_shown() {
         shown=${shown%%$'\n'[\$\`]*}
         # Some lines are what the person types in a conversation by hand.
         typed=$(grep -xE 'TIME|QUIT|.*\?' <<<"$shown") || true
-<<<<<<< HEAD
-        run -0 bash -c "$command" <<<"$typed"
-        assert_equal "$(masked <<<"$output")" "$(grep -vxF "$typed" <<<"$shown" | masked)"
-=======
         run bash -c "$command" <<<"$typed"
         assert_equal "$status: $(masked <<<"$output")" \
             "0: $(grep -vxF "$typed" <<<"$shown" | masked)" || return
->>>>>>> 16788826fd4e52263328dfa2c656e637325c1d78
     done < <(sed -n 's/^\$ //p' "$1")
 }
 
@@ -104,11 +99,7 @@ captured() {
         case $(head -c 2 "$block") in
             '$ ')
                 from=$(($(wc -l <capture) + 1))
-<<<<<<< HEAD
-                as_shown "$block"
-=======
                 as_shown "$block" || as_shown "$block" # again: the machine may be busy
->>>>>>> 16788826fd4e52263328dfa2c656e637325c1d78
                 ;;
             4*) retry captured "$from" "$block" || fail "$(cat "$block" capture)" ;;
         esac
