@@ -55,6 +55,7 @@ test: all ## test what any user can, in two minutes (TESTS=tests/wire.bats for o
 check: test
 test-all: all ## test everything, as root
 	@tests/run $(or $(TESTS),--all)
+experiment: timesvc ; @tests/experiment ## as root, repeat and capture the original experiment
 lint: all ## check the sources with every analyser
 	@tests/lint
 
@@ -67,7 +68,7 @@ tests/verify/%: FORCE
 	@$(MAKE) --no-print-directory -C tests/verify $*
 
 clean: ## remove what was built; distclean: what setup.sh fetched, too
-	rm -rf timesvc timesvc-static dist
+	rm -rf timesvc timesvc-static dist experiment.pcapng experiment.svg
 	$(MAKE) -C tests/verify clean
 	$(MAKE) -C bench clean
 distclean: clean
@@ -124,5 +125,5 @@ deb: dist ## build the Debian packages, into dist/ (./setup.sh package first)
 	(cd "$$work/$(NAME)" && dpkg-buildpackage -us -uc) >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }; \
 	find "$$work" -maxdepth 1 -type f -exec mv -t dist {} +
 	@ls dist/*.deb
-.PHONY: FORCE all help run test check test-all lint prove fuzz coverage sanitizers valgrind mutants \
+.PHONY: FORCE all help run test check test-all experiment lint prove fuzz coverage sanitizers valgrind mutants \
     bench bench-full bench-systemd clean distclean install uninstall dist deb
