@@ -81,7 +81,7 @@ FILES = $(foreach unit,timesvc.socket timesvc@.service,$(unit)=$(UNITDIR)/$(unit
         etc/catalog/timesvc.catalog=$(LIBDIR)/systemd/catalog/timesvc.catalog \
         $(foreach page,timesvc.8 timesvc.socket.8,$(page)=$(MANDIR)/man8/$(page)) \
         inetd.conf.example=$(DOCDIR)/inetd.conf.example etc/xinetd.d/timesvc=$(DOCDIR)/xinetd.d/timesvc \
-        $(foreach example,$(filter-out %~,$(wildcard examples/*)),$(example)=$(DOCDIR)/$(example))
+        $(foreach example,$(filter-out %~ examples/wireshark,$(wildcard examples/* examples/wireshark/*)),$(example)=$(DOCDIR)/$(example))
 PLACES = s|/usr/local/sbin|$(SBINDIR)|g; s|/usr/local/share/doc/timesvc|$(DOCDIR)|g; s|/usr/local/lib|$(LIBDIR)|g
 # It lifts a limit that came with systemd 255; before, that would warn. A staged copy has it.
 POLL_LIMIT = timesvc.socket.d/poll-limit.conf
@@ -105,7 +105,7 @@ uninstall: ## remove what install put there
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(MANDIR)/man8/timesvc-static.8 \
 	    $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst =, ,$(pair))))
 	-rmdir --ignore-fail-on-non-empty $(wildcard $(patsubst %,$(DESTDIR)%, \
-	    $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d))
+	    $(DOCDIR)/examples/wireshark $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d))
 	$(if $(LIVE),-userdel timesvc; etc/reserve-port; journalctl --quiet --update-catalog; systemctl daemon-reload)
 
 VERSION  = $(shell sed -n 's/^.define TIMESVC_VERSION "\(.*\)"/\1/p' timesvc.c)

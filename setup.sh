@@ -27,7 +27,7 @@ all     gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 all     gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
 all     libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross valgrind
 verify  clang python3-clang afl++ gcovr valgrind
-lint    clang clang-format clang-tidy cppcheck shellcheck mandoc
+lint    clang clang-format clang-tidy cppcheck shellcheck lua-check mandoc
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only
 # unpacked, and the libraries that they need are installed.

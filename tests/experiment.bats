@@ -43,6 +43,84 @@ comparable() {
         sed 's/^172.16.16.101/server/; s/^172.16.16./client-/')"
 }
 
+# masked: without what differs from one run to the next.
+masked() {
+    sed -E 's/[0-9]+/9/g; s/ +/ /g'
+}
+
+# dissect OPTION...: with the dissector, as an ordinary user: not every tshark loads it for root.
+dissect() {
+    run -0 --separate-stderr unshare --user --map-user=65534 tshark -2 \
+        -X "lua_script:$TREE/examples/wireshark/timesvc.lua" "$@"
+}
+
+@test "the dissector shows the experiment in Wireshark as docs/wire.md does" {
+    local command
+    command=$(sed -n 's/^\$ tshark//p' "$TREE/docs/wire.md")
+    cd "$COPY"
+    # shellcheck disable=SC2086 # each word is one
+    dissect $command
+    assert_equal "$(masked <<<"$output")" \
+        "$(sed '1,/^\$ tshark/d; /^```/,$d' "$TREE/docs/wire.md" | masked)"
+    # What it finds is what was sent.
+    dissect -r experiment.pcapng -Y timesvc.time -T fields -e timesvc.time
+    assert_output "$(grep -o '..:..:..' "$COPY.output")"
+}
+
+# marked WORD: a datagram sent now has come to the file.
+marked() {
+    echo "$1" >"/dev/udp/127.0.0.1/$PORT"
+    grep -qs "$1" capture
+}
+
+@test "the dissector puts requests together that were cut, takes apart what came in one segment" {
+    SUPERVISOR=tcpserver serve
+    (leash dumpcap -q -i lo -f "port $PORT" -w capture) >log 2>&1 3>&- &
+    local dumpcap=$!
+    retry marked begin
+    connect 'send:TIME' 'expect:JAM %T' 'send:\n' 'expect:\r\n' \
+        'dribble:FOO\r\n' 'expect:Invalid request\r\n' \
+        'send:BAR' 'expect:Invalid request' 'dribble:\r\n' 'expect:\r\n' \
+        'send:TIME\r\n\nTIME\nQUIT\r\nTIME' 'expect:JAM %T\r\nInvalid request\r\nJAM %T\r\n' eof
+    retry marked end
+    stop_serving
+    SERVER=$dumpcap stop_serving
+    local capture=(-r capture -d "tcp.port==$PORT,timesvc" -T fields -E 'separator=|')
+    dissect "${capture[@]}" -Y timesvc -e timesvc.unfinished -e timesvc.request \
+        -e timesvc.time -e timesvc.invalid -e timesvc.terminator -e timesvc.ignored
+    output=${output//??:??:??/hh:mm:ss} assert_output - <<'END'
+|TIME|||none|
+||hh:mm:ss||none|
+||||LF|
+||||CR LF|
+F|||||
+FO|||||
+FOO|||||
+FOO\r|||||
+|FOO|||CR LF|
+|||Invalid request|CR LF|
+|BAR|||none|
+|||Invalid request|none|
+\r|||||
+||||CR LF|
+||||CR LF|
+|TIME,,TIME,QUIT|||CR LF,LF,LF,CR LF|TIME
+||hh:mm:ss,hh:mm:ss|Invalid request|CR LF,CR LF,CR LF|
+END
+    # Also if only requests were captured.
+    tshark -r capture -Y "tcp.dstport == $PORT" -w requests 2>log
+    dissect "${capture[@]/%capture/requests}" -Y timesvc.request -e timesvc.request \
+        -e timesvc.terminator
+    assert_output $'TIME|none\nFOO|CR LF\nBAR|none\nTIME,,TIME,QUIT|CR LF,LF,LF,CR LF'
+    # Each reply, with the time that it took, belongs to its request.
+    dissect "${capture[@]}" -Y timesvc.request -e frame.number
+    local requests=$output
+    dissect "${capture[@]}" -Y timesvc.response_time -e timesvc.request_in -E occurrence=f
+    assert_output "$requests"
+    dissect "${capture[@]}" -Y 'timesvc.response_time >= 1' -e timesvc.invalid -e timesvc.terminator
+    assert_output 'Invalid request|none'
+}
+
 @test "Ctrl-C ends the experiment, and nothing is left of it" {
     run -124 env --default-signal=INT WORD="$BATS_TEST_TMPDIR" timeout --signal=INT 3 \
         "$TESTS/experiment"

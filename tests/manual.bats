@@ -89,7 +89,7 @@ options() {
 
 @test "the README has a recipe for each example" {
     local file
-    for file in examples/*; do
+    for file in $(find examples -type f); do
         grep -qF "]($file)" README.md || fail "$file"
     done
 }
