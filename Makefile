@@ -57,6 +57,7 @@ check: test
 test-all: all ## test everything, as root
 	@tests/run $(or $(TESTS),--all)
 conformance:; @tests/conformance '$(ADDRESS)' ## judge any server of the protocol, at ADDRESS=host:port
+experiment: timesvc ; @tests/experiment ## as root, repeat and capture the original experiment
 lint: all ## check the sources with every analyser
 	@tests/lint
 
@@ -69,7 +70,7 @@ tests/verify/%: FORCE
 	@$(MAKE) --no-print-directory -C tests/verify $*
 
 clean: ## remove what was built; distclean: what setup.sh fetched, too
-	rm -rf timesvc timesvc-static dist
+	rm -rf timesvc timesvc-static dist experiment.pcapng experiment.svg
 	$(MAKE) -C tests/verify clean
 	$(MAKE) -C bench clean
 distclean: clean
@@ -85,7 +86,7 @@ FILES = etc/system-generators/timesvc=$(UNITDIR)-generators/timesvc $(call into,
         $(call into,$(UNITDIR),,timesvc.socket timesvc@.service) $(call into,$(MANDIR)/man8,,timesvc.8 timesvc.socket.8) \
         $(call into,$(LIBDIR),etc/,sysusers.d/timesvc.conf sysctl.d/00-timesvc.conf) \
         $(call into,$(LIBDIR)/systemd,etc/,catalog/timesvc.catalog) $(call into,$(DOCDIR),etc/,xinetd.d/timesvc) \
-        $(call into,$(DOCDIR),,inetd.conf.example $(sort $(shell grep -o 'examples/[A-Za-z0-9.-]*[a-z]' README.md)))
+        $(call into,$(DOCDIR),,inetd.conf.example $(sort $(shell grep -o 'examples/[A-Za-z0-9./-]*[a-z]' README.md)))
 PLACES = s|/usr/local/sbin|$(SBINDIR)|g; s|/usr/local/share/doc/timesvc|$(DOCDIR)|g; s|/usr/local/lib|$(LIBDIR)|g
 # A staged or private copy is only files; on the live system, as root, the units are made known, too.
 LIVE := $(if $(filter /usr /usr/local,$(if $(DESTDIR),,$(PREFIX))),$(shell [ ! -w /run/systemd/system ] || echo yes))
@@ -103,7 +104,7 @@ uninstall: ## remove what install put there
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(MANDIR)/man8/timesvc-static.8 \
 	    $(DESTDIR)$(UNITDIR)/timesvc.socket.d/poll-limit.conf $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst =, ,$(pair))))
 	-rmdir --ignore-fail-on-non-empty $(wildcard $(patsubst %,$(DESTDIR)%, \
-	    $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d))
+	    $(DOCDIR)/examples/wireshark $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d))
 	$(if $(LIVE),-[ -e /usr/lib/systemd/system/timesvc.socket ] || { systemctl --quiet disable --now timesvc.socket timesvc-tcpserver.service; \
 	    systemctl --quiet stop 'timesvc@*.service' system-timesvc.slice; }; etc/reserve-port; journalctl --quiet --update-catalog; systemctl daemon-reload)
 
@@ -124,5 +125,5 @@ deb: dist ## build the Debian packages, into dist/ (./setup.sh package first)
 	(cd "$$work/$(NAME)" && dpkg-buildpackage -us -uc) >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }; \
 	find "$$work" -maxdepth 1 -type f -exec mv -t dist {} +
 	@ls dist/*.deb
-.PHONY: FORCE all help run test check test-all conformance lint prove fuzz coverage sanitizers valgrind mutants \
+.PHONY: FORCE all help run test check test-all conformance experiment lint prove fuzz coverage sanitizers valgrind mutants \
     bench bench-full bench-systemd clean distclean install uninstall dist deb

@@ -4,6 +4,7 @@
 #
 #     ./setup.sh            to build and run
 #     ./setup.sh package    ... and build the Debian packages
+#     ./setup.sh experiment ... and run make experiment
 #     ./setup.sh test       ... and run make test
 #     ./setup.sh test-all   ... and run make test-all
 #     ./setup.sh lint       ... and check the sources
@@ -17,15 +18,16 @@ packages='
 build   gcc libc6-dev make libsystemd-dev musl-tools
 run     systemd netcat-openbsd
 package git
+experiment ucspi-tcp tshark mscgen iproute2 python3
 test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace
 test    ucspi-tcp socat stunnel4 openssl
-all     ipsvd tcputils s6 ncat netcat-traditional busybox inetutils-telnet tshark
+all     ipsvd tcputils s6 ncat netcat-traditional busybox inetutils-telnet
 all     mmdebstrap systemd-container mandoc nftables podman lintian blhc qemu-user faketime
 all     gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 all     gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
 all     libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross valgrind
 verify  clang python3-clang afl++ gcovr valgrind
-lint    clang clang-format clang-tidy cppcheck shellcheck mandoc
+lint    clang clang-format clang-tidy cppcheck shellcheck lua-check mandoc
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only
 # unpacked, and the libraries that they need are installed.
@@ -34,11 +36,11 @@ unpacked='xinetd openbsd-inetd inetutils-inetd rlinetd haproxy'
 purposes='build|run'
 for purpose in "$@"; do
     case $purpose in
-        package | test | lint) purposes="$purposes|$purpose" ;;
+        package | experiment | test | lint) purposes="$purposes|$purpose" ;;
         verify) purposes="$purposes|test|verify" ;;
-        test-all | bench) purposes="$purposes|package|test|all" ;;
+        test-all | bench) purposes="$purposes|package|experiment|test|all" ;;
         *)
-            echo "usage: $0 [package|test|test-all|lint|verify|bench]..." >&2
+            echo "usage: $0 [package|experiment|test|test-all|lint|verify|bench]..." >&2
             exit 64
             ;;
     esac

@@ -1,61 +1,19 @@
 #!/usr/bin/env bats
-# The original system's experiment: a server and two clients, each a host of its own, and the
-# packets captured at the server. To be run where mounts, network and processes are private.
+# make experiment, and what it shows. It makes private namespaces itself.
 
 load helpers
-load hosts
 
-SERVER_HOST=172.16.16.101
-SILENT=172.16.16.102 # the original client, which sends no terminators
-BRISK=172.16.16.103  # a line client
+# The experiment runs once, as a user would start it; the tests look at what it left.
+setup_file() {
+    skip_unless_root 'makes namespaces'
+    export COPY=$BATS_FILE_TMPDIR/copy
+    checkout "$COPY"
+    make -s -C "$COPY" experiment >"$COPY.output" || { cat "$COPY.output"; return 1; }
+    sed 's/^/# /' "$COPY.output" >&3
+}
 
 setup() {
-    CAPTURE=$BATS_TEST_TMPDIR/capture SERVER_LOG=$BATS_TEST_TMPDIR/server
-    lay_network "$SERVER_HOST" "$SILENT" "$BRISK"
-    (leash ip netns exec "$SERVER_HOST" tcpserver -v -RHl0 "$SERVER_HOST" 45000 "$TIMESVC") \
-        >"$SERVER_LOG" 2>&1 3>&- &
-    SERVER=$!
-    (leash ip netns exec "$SERVER_HOST" tshark -i eth0 -f 'port 45000' -w "$CAPTURE") \
-        >"$BATS_TEST_TMPDIR/tshark" 2>&1 3>&- &
-    TSHARK=$!
-    retry listens_on "$SERVER_HOST"
-    retry captured begin
-}
-
-teardown() {
-    stop_serving
-    SERVER=$TSHARK stop_serving
-}
-
-# captured WORD: a datagram sent now has come to the file, and so has what went before it.
-captured() {
-    on "$BRISK" bash -c "echo $1 >/dev/udp/$SERVER_HOST/45000"
-    grep -qs "$1" "$CAPTURE"
-}
-
-# client HOST STEP...
-client() {
-    on "$1" "$TESTS/peer.py" connect "$SERVER_HOST:45000" "${@:2}"
-}
-
-# print_segments: those captured, as docs/lab.md shows them.
-print_segments() {
-    local fields=(frame.time_relative ip.src ip.dst tcp.flags tcp.len data.text)
-    local time from to flags bytes payload start flag names
-    printf '%6s  %-13s  %-13s  %-7s  %5s  %s\n' time from to flags bytes payload
-    tshark -r "$CAPTURE" -Y tcp -d tcp.port==45000,data \
-        -o data.show_as_text:TRUE -T fields "${fields[@]/#/-e}" |
-        while IFS=$'\t' read -r time from to flags bytes payload; do
-            time=$((10#${time/./} / 1000000)) # milliseconds, from nanoseconds
-            start=${start:-$time}
-            names=
-            for flag in SYN:0x02 FIN:0x01 RST:0x04 PSH:0x08 ACK:0x10; do
-                ! ((flags & ${flag#*:})) || names+=,${flag%:*}
-            done
-            printf -v time %04d $((time - start))
-            printf '%6s  %-13s  %-13s  %-7s  %5s  %s\n' "${time::-3}.${time: -3}" \
-                "$from" "$to" "${names#,}" "$bytes" "$payload"
-        done | sed 's/ *$//'
+    cd "$BATS_TEST_TMPDIR" || return
 }
 
 # comparable: the segments but for mere acknowledgments, without what differs each time.
@@ -64,16 +22,135 @@ comparable() {
 }
 
 @test "a silent client without terminators and a brisk one are served as docs/lab.md shows" {
-    # Five seconds are longer than every timer of the program but the time limit: a tail's
-    # second, the drain's two.
-    client "$SILENT" quiet:5 'send:TIME' 'expect:JAM %T' 'send:QUIT' eof &
-    local silent=$!
-    retry grep -q "from $SILENT" "$SERVER_LOG"
-    client "$BRISK" 'send:TIME\r\n' 'expect:JAM %T\r\n' 'send:QUIT\r\n' eof
-    wait "$silent"
-    retry captured end
-    print_segments >"$BATS_TEST_TMPDIR/segments"
-    sed 's/^/# /' "$BATS_TEST_TMPDIR/segments" >&3
-    run -0 comparable <"$BATS_TEST_TMPDIR/segments"
+    run -0 comparable <"$COPY.output"
     assert_output "$(comparable <"$TREE/docs/lab.md")"
+}
+
+@test "the experiment's diagram has an arrow for each packet, with its time and payload" {
+    run -0 grep -E '^[0-9]+\.[0-9]{3}  ' "$COPY/experiment.svg"
+    assert_output "$(awk 'NR > 1 {
+        payload = $6 " " $7
+        sub(/ $/, "", payload)
+        sub(/\\r\\n/, " CR LF", payload)
+        print $1 "  " ($5 ? $5 " bytes: " payload : $4)
+    }' "$COPY.output")"
+}
+
+@test "the experiment's capture has the packets printed, and the names of the hosts" {
+    run -0 --separate-stderr tshark -2 -N n -r "$COPY/experiment.pcapng" \
+        -T fields -e ip.src_host -e tcp.len
+    assert_output "$(awk 'NR > 1 { print $2 "\t" $5 }' "$COPY.output" |
+        sed 's/^172.16.16.101/server/; s/^172.16.16./client-/')"
+}
+
+# masked: without what differs from one run to the next.
+masked() {
+    sed -E 's/[0-9]+/9/g; s/ +/ /g'
+}
+
+# dissect OPTION...: with the dissector, as an ordinary user: not every tshark loads it for root.
+dissect() {
+    run -0 --separate-stderr unshare --user --map-user=65534 tshark -2 \
+        -X "lua_script:$TREE/examples/wireshark/timesvc.lua" "$@"
+}
+
+@test "the dissector shows the experiment in Wireshark as docs/lab.md does" {
+    local command
+    command=$(sed -n 's/^\$ tshark//p' "$TREE/docs/lab.md")
+    cd "$COPY"
+    # shellcheck disable=SC2086 # each word is one
+    dissect $command
+    assert_equal "$(masked <<<"$output")" \
+        "$(sed '1,/^\$ tshark/d; /^```/,$d' "$TREE/docs/lab.md" | masked)"
+    # What it finds is what was sent.
+    dissect -r experiment.pcapng -Y timesvc.time -T fields -e timesvc.time
+    assert_output "$(grep -o '..:..:..' "$COPY.output")"
+}
+
+# marked WORD: a datagram sent now has come to the file.
+marked() {
+    echo "$1" >"/dev/udp/127.0.0.1/$PORT"
+    grep -qs "$1" capture
+}
+
+@test "the dissector puts requests together that were cut, takes apart what came in one segment" {
+    SUPERVISOR=tcpserver serve
+    (leash dumpcap -q -i lo -f "port $PORT" -w capture) >log 2>&1 3>&- &
+    local dumpcap=$!
+    retry marked begin
+    connect 'send:TIME' 'expect:JAM %T' 'send:\n' 'expect:\r\n' \
+        'dribble:FOO\r\n' 'expect:Invalid request\r\n' \
+        'send:BAR' 'expect:Invalid request' 'dribble:\r\n' 'expect:\r\n' \
+        'send:TIME\r\n\nTIME\nQUIT\r\nTIME' 'expect:JAM %T\r\nInvalid request\r\nJAM %T\r\n' eof
+    retry marked end
+    stop_serving
+    SERVER=$dumpcap stop_serving
+    local capture=(-r capture -d "tcp.port==$PORT,timesvc" -T fields -E 'separator=|')
+    dissect "${capture[@]}" -Y timesvc -e timesvc.unfinished -e timesvc.request \
+        -e timesvc.time -e timesvc.invalid -e timesvc.terminator -e timesvc.ignored
+    output=${output//??:??:??/hh:mm:ss} assert_output - <<'END'
+|TIME|||none|
+||hh:mm:ss||none|
+||||LF|
+||||CR LF|
+F|||||
+FO|||||
+FOO|||||
+FOO\r|||||
+|FOO|||CR LF|
+|||Invalid request|CR LF|
+|BAR|||none|
+|||Invalid request|none|
+\r|||||
+||||CR LF|
+||||CR LF|
+|TIME,,TIME,QUIT|||CR LF,LF,LF,CR LF|TIME
+||hh:mm:ss,hh:mm:ss|Invalid request|CR LF,CR LF,CR LF|
+END
+    # Also if only requests were captured.
+    tshark -r capture -Y "tcp.dstport == $PORT" -w requests 2>log
+    dissect "${capture[@]/%capture/requests}" -Y timesvc.request -e timesvc.request \
+        -e timesvc.terminator
+    assert_output $'TIME|none\nFOO|CR LF\nBAR|none\nTIME,,TIME,QUIT|CR LF,LF,LF,CR LF'
+    # Each reply, with the time that it took, belongs to its request.
+    dissect "${capture[@]}" -Y timesvc.request -e frame.number
+    local requests=$output
+    dissect "${capture[@]}" -Y timesvc.response_time -e timesvc.request_in -E occurrence=f
+    assert_output "$requests"
+    dissect "${capture[@]}" -Y 'timesvc.response_time >= 1' -e timesvc.invalid -e timesvc.terminator
+    assert_output 'Invalid request|none'
+}
+
+@test "Ctrl-C ends the experiment, and nothing is left of it" {
+    run -124 env --default-signal=INT WORD="$BATS_TEST_TMPDIR" timeout --signal=INT 3 \
+        "$TESTS/experiment"
+    assert_output ''
+    run -0 ip netns list
+    refute_output --partial 172.16.16.
+    assert_equal "$(grep -lzsxF "WORD=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ)" ''
+    run -0 ls
+    assert_output ''
+}
+
+@test "make clean removes what the experiment wrote, and git does not see it" {
+    checkout copy
+    touch copy/experiment.{pcapng,svg}
+    git -C copy init -q
+    run -0 git -C copy status --porcelain -uall
+    refute_output --partial experiment.pcapng
+    make -s -C copy clean
+    run ! ls copy/experiment.*
+}
+
+@test "the experiment says in a line who has to start it, or what is missing" {
+    run -1 unshare --user --map-user=65534 "$TESTS/experiment"
+    assert_output "$TESTS/experiment: become root first: hosts are made, as network namespaces"
+    local tool
+    mkdir bin
+    ln -s "$(type -P bash)" "$(type -P dirname)" "$(type -P id)" bin
+    for tool in tcpserver ip tshark mscgen python3; do
+        PATH=$PWD/bin run -1 "$TESTS/experiment"
+        assert_output "$TESTS/experiment: there is no $tool: run ./setup.sh experiment first"
+        ln -s "$(type -P true)" "bin/$tool"
+    done
 }

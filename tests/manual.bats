@@ -89,7 +89,7 @@ options() {
 
 @test "the README has a recipe for each example" {
     local file
-    for file in examples/*; do
+    while read -r file; do
         grep -qF "]($file)" README.md || fail "$file"
-    done
+    done < <(find examples -type f)
 }
