@@ -12,10 +12,10 @@ setup_file() {
 
 SERVICE=timesvc-tcpserver.service
 
-# active UNIT: it is, and the other one is not.
-active() {
+# are SOCKET SERVICE: whether each is.
+are() {
     run inside systemctl is-active timesvc.socket $SERVICE
-    [ "$1" = $SERVICE ] && assert_output $'inactive\nactive' || assert_output $'active\ninactive'
+    assert_output "$1"$'\n'"$2"
 }
 
 @test "systemd has no complaint about the service, and gives it an exposure of no more than 1.0" {
@@ -26,10 +26,10 @@ active() {
 
 @test "of socket and service the one that is started takes the place of the other" {
     inside systemctl start timesvc.socket
-    active timesvc.socket
+    are active inactive
     answers
     as_printed timesvc.socket.8 'Serve by tcpserver'
-    active $SERVICE
+    are inactive active
     retry answers
 }
 
