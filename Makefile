@@ -75,14 +75,14 @@ distclean: clean
 
 # What is installed, as FILE=PLACE; the places that a text names become ours.
 FILES = $(foreach unit,timesvc.socket timesvc@.service,$(unit)=$(UNITDIR)/$(unit)) \
-        etc/$(POLL_LIMIT)=$(UNITDIR)/$(POLL_LIMIT) etc/sysusers.d/timesvc.conf=$(LIBDIR)/sysusers.d/timesvc.conf \
-        etc/sysctl.d/00-timesvc.conf=$(LIBDIR)/sysctl.d/00-timesvc.conf \
+        $(foreach drop-in,$(POLL_LIMIT) system-timesvc.slice.d/bounds.conf,etc/$(drop-in)=$(UNITDIR)/$(drop-in)) \
+        etc/sysusers.d/timesvc.conf=$(LIBDIR)/sysusers.d/timesvc.conf etc/sysctl.d/00-timesvc.conf=$(LIBDIR)/sysctl.d/00-timesvc.conf \
         etc/catalog/timesvc.catalog=$(LIBDIR)/systemd/catalog/timesvc.catalog \
         $(foreach page,timesvc.8 timesvc.socket.8,$(page)=$(MANDIR)/man8/$(page)) \
         inetd.conf.example=$(DOCDIR)/inetd.conf.example etc/xinetd.d/timesvc=$(DOCDIR)/xinetd.d/timesvc \
         $(foreach example,$(filter-out %~,$(wildcard examples/*)),$(example)=$(DOCDIR)/$(example))
 PLACES = s|/usr/local/sbin|$(SBINDIR)|g; s|/usr/local/share/doc/timesvc|$(DOCDIR)|g; s|/usr/local/lib|$(LIBDIR)|g
-# It lifts a limit that came with systemd 255; before, that would warn. A staged copy has it.
+# It is for a limit that came with systemd 255; before, it would warn. A staged copy has it.
 POLL_LIMIT = timesvc.socket.d/poll-limit.conf
 SYSTEMD_VERSION ?= $(if $(DESTDIR),,$(shell systemctl --version 2>/dev/null | sed -n '1s/systemd \([0-9]*\).*/\1/p'))
 LEFT_OUT := $(shell [ $(or $(SYSTEMD_VERSION),999) -ge 255 ] || echo etc/$(POLL_LIMIT)=%)
@@ -104,7 +104,7 @@ uninstall: ## remove what install put there
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(MANDIR)/man8/timesvc-static.8 \
 	    $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst =, ,$(pair))))
 	-rmdir --ignore-fail-on-non-empty $(wildcard $(patsubst %,$(DESTDIR)%, \
-	    $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d))
+	    $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d $(UNITDIR)/system-timesvc.slice.d))
 	$(if $(LIVE),-userdel timesvc; etc/reserve-port; journalctl --quiet --update-catalog; systemctl daemon-reload)
 
 VERSION  = $(shell sed -n 's/^.define TIMESVC_VERSION "\(.*\)"/\1/p' timesvc.c)

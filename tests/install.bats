@@ -29,6 +29,7 @@ tree_state() {
     assert_output - <<'END'
 ./usr/lib/sysctl.d/00-timesvc.conf
 ./usr/lib/systemd/catalog/timesvc.catalog
+./usr/lib/systemd/system/system-timesvc.slice.d/bounds.conf
 ./usr/lib/systemd/system/timesvc.socket
 ./usr/lib/systemd/system/timesvc.socket.d/poll-limit.conf
 ./usr/lib/systemd/system/timesvc@.service
