@@ -82,7 +82,8 @@ $(if $(shell printf %s '$(subst ','\'',$(DESTDIR)$(PREFIX)$(SBINDIR)$(MANDIR)$(D
 $(foreach p,DESTDIR PREFIX SBINDIR MANDIR DOCDIR LIBDIR UNITDIR,$(eval override $p := $(patsubst %/,%,$(or $(abspath $(filter /%,$($p))),$($p)))))
 # What is installed, as FILE=PLACE, of examples/ what README names; the places that a text names become ours.
 into  = $(foreach file,$3,$2$(file)=$1/$(file))
-FILES = etc/system-generators/timesvc=$(UNITDIR)-generators/timesvc $(call into,$(UNITDIR),etc/,timesvc-tcpserver.service) \
+FILES = etc/system-generators/timesvc=$(UNITDIR)-generators/timesvc \
+        $(call into,$(UNITDIR),etc/,timesvc-tcpserver.service system-timesvc.slice.d/bounds.conf) \
         $(call into,$(UNITDIR),,timesvc.socket timesvc@.service) $(call into,$(MANDIR)/man8,,timesvc.8 timesvc.socket.8) \
         $(call into,$(LIBDIR),etc/,sysusers.d/timesvc.conf sysctl.d/00-timesvc.conf) \
         $(call into,$(LIBDIR)/systemd,etc/,catalog/timesvc.catalog) $(call into,$(DOCDIR),etc/,xinetd.d/timesvc) \
@@ -104,7 +105,7 @@ uninstall: ## remove what install put there
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(MANDIR)/man8/timesvc-static.8 \
 	    $(DESTDIR)$(UNITDIR)/timesvc.socket.d/poll-limit.conf $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst =, ,$(pair))))
 	-rmdir --ignore-fail-on-non-empty $(wildcard $(patsubst %,$(DESTDIR)%, \
-	    $(DOCDIR)/examples/wireshark $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d))
+	    $(DOCDIR)/examples/wireshark $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d $(UNITDIR)/system-timesvc.slice.d))
 	$(if $(LIVE),-[ -e /usr/lib/systemd/system/timesvc.socket ] || { systemctl --quiet disable --now timesvc.socket timesvc-tcpserver.service; \
 	    systemctl --quiet stop 'timesvc@*.service' system-timesvc.slice; }; etc/reserve-port; journalctl --quiet --update-catalog; systemctl daemon-reload)
 

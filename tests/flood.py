@@ -13,10 +13,16 @@ usage: flood.py burst ADDRESS COUNT AT_ONCE ENDING...
                         COUNT connections, from the address SOURCE, ask once and are then idle
                         while the command runs; they end one after another, since Linux 6.18
                         hangs where a thousand sandboxed processes exit at one moment
+       flood.py deaf ...
+                        the same, but they go on asking, and read nothing
+       flood.py queue ADDRESS COUNT SOURCE
+                        COUNT conversations, one after another, from the address SOURCE
 
-Both print how many were answered.
+All print how many were answered; queue also, within how many milliseconds nine in ten were,
+and all.
 """
 from concurrent.futures import ThreadPoolExecutor
+import contextlib
 import itertools
 import resource
 import socket
@@ -33,10 +39,10 @@ def ask(ours, request=b'TIME\r\n'):
     return ours.recv(100).startswith(b'JAM ')
 
 
-def converse(address, ending):
+def converse(address, ending, source=None):
     """Whether the time was told."""
     try:
-        with socket.create_connection(address, PATIENCE) as ours:
+        with socket.create_connection(address, PATIENCE, source) as ours:
             if ending == 'close':
                 return False
             if ending in ('reset', 'abort'):
@@ -60,6 +66,26 @@ def burst(address, count, at_once, *endings):
     return 0
 
 
+def queue(address, count, source):
+    took = []
+    for _ in range(count):
+        began = time.monotonic()
+        if converse(address, 'quit', (source, 0)):
+            took.append(1000 * (time.monotonic() - began))
+    print(f'{len(took)} answered')
+    took.sort()
+    print(f'{took[len(took) * 9 // 10]:.0f} {took[-1]:.0f}')
+    return 0
+
+
+def deafen(ours):
+    """Ask until no more is taken."""
+    ours.settimeout(1)
+    with contextlib.suppress(TimeoutError):
+        while ours.send(b'TIME\r\n' * 10000):
+            pass
+
+
 def hold(address, count, source, *command):
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -73,6 +99,8 @@ def hold(address, count, source, *command):
 
     with ThreadPoolExecutor(count) as pool:
         connections = [ours for ours in pool.map(held, range(count)) if ours]
+        if sys.argv[1] == 'deaf':
+            list(pool.map(deafen, connections))
     print(f'{len(connections)} answered', flush=True)
     status = subprocess.run(command, check=False).returncode
     for ours in connections:
@@ -83,7 +111,7 @@ def hold(address, count, source, *command):
 
 def main():
     host, _, port = sys.argv[2].rpartition(':')
-    how = {'burst': burst, 'hold': hold}[sys.argv[1]]
+    how = {'burst': burst, 'hold': hold, 'deaf': hold, 'queue': queue}[sys.argv[1]]
     return how((host, int(port)), int(sys.argv[3]), *sys.argv[4:])
 
 

@@ -102,7 +102,7 @@ teardown() {
 
 @test "built on Debian 12, it lifts a later systemd's limit, and an older one has no complaint" {
     run -0 inside systemctl show --property=PollLimitIntervalUSec timesvc.socket
-    [ -z "$output" ] || assert_output PollLimitIntervalUSec=0
+    [ -z "$output" ] || assert_output PollLimitIntervalUSec=2ms
     run -0 inside systemd-analyze verify --man=no timesvc.socket
     assert_output ''
 }
