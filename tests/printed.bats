@@ -74,7 +74,7 @@ captured() {
 @test "the lab's programs, conversations and captures are what it shows" {
     # A port of the kernel's choice, a time, a duration, a count of replies differ each time.
     masked() {
-        perl -pe 's/\r//; s/\b(?!4500\d)[3-6]\d{4}\b/port/g; s/(3\d3\d3a){2}3\d3\d/time/g;
+        perl -pe 's/\r//; s/\[::ffff:([\d.]+)\]/$1/g; s/\b(?!4500\d)[3-6]\d{4}\b/port/g; s/(3\d3\d3a){2}3\d3\d/time/g;
             s/(\d\d:){2}\d\d/time/g; s/ \d\d ms/ long/; s/ \d ms/ short/; s/ +/ /g;
             s/^\d{4,5}$/some/ unless /^8000$/'
     }
