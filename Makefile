@@ -55,6 +55,7 @@ test: all ## test what any user can, in two minutes (TESTS=tests/wire.bats for o
 check: test
 test-all: all ## test everything, as root
 	@tests/run $(or $(TESTS),--all)
+kernels: all; @tests/run --$@ ## boot Debian's kernels, and test what depends on them
 lint: all ## check the sources with every analyser
 	@tests/lint
 
@@ -71,7 +72,7 @@ clean: ## remove what was built; distclean: what setup.sh fetched, too
 	$(MAKE) -C tests/verify clean
 	$(MAKE) -C bench clean
 distclean: clean
-	rm -rf tests/.superservers tests/.roots
+	rm -rf tests/.superservers tests/.roots tests/.kernels
 
 # What is installed, as FILE=PLACE; the places that a text names become ours.
 FILES = $(foreach unit,timesvc.socket timesvc@.service,$(unit)=$(UNITDIR)/$(unit)) \
@@ -124,5 +125,5 @@ deb: dist ## build the Debian packages, into dist/ (./setup.sh package first)
 	(cd "$$work/$(NAME)" && dpkg-buildpackage -us -uc) >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }; \
 	find "$$work" -maxdepth 1 -type f -exec mv -t dist {} +
 	@ls dist/*.deb
-.PHONY: FORCE all help run test check test-all lint prove fuzz coverage sanitizers valgrind mutants \
+.PHONY: FORCE all help run test check test-all kernels lint prove fuzz coverage sanitizers valgrind mutants \
     bench bench-full bench-systemd clean distclean install uninstall dist deb
