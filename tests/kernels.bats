@@ -22,7 +22,7 @@ setup_file() {
 # machine FUNCTION...: boot one that runs the first, with the others at hand. If the kernel panics or
 # hangs, or a command fails, its last line is missing.
 machine() {
-    (echo '#!/usr/bin/bash' && declare -f init ask accepting "$@" && echo "init $1") >"$MACHINE/init"
+    (echo '#!/usr/bin/bash' && declare -f init await ask accepting "$@" && echo "init $1") >"$MACHINE/init"
     chmod 755 "$MACHINE/init"
     (cd "$MACHINE" && find . | busybox cpio -o -H newc) >"$BATS_TEST_TMPDIR/initramfs" 2>/dev/null
     run timeout --foreground 200 qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m 2000 \
@@ -37,7 +37,7 @@ init() {
     set -euo pipefail
     export PATH=/usr/bin:/usr/sbin
     /usr/bin/busybox --install -s
-    trap 'echo "The end: $BASH_COMMAND" && poweroff -f' EXIT
+    trap 'echo "The end: ${FUNCNAME[*]}: $BASH_COMMAND" && poweroff -f' EXIT
     mount -t proc proc /proc
     mount -t sysfs sys /sys
     mount -t devtmpfs dev /dev
@@ -46,12 +46,19 @@ init() {
     echo # below what the BIOS said
     ifconfig lo up
     ulimit -n 2048
-    source /tests/serving.bash
     "$1"
-    dmesg | grep -E 'BUG|WARNING|stall|blocked for' && exit 1
-    systemd-socket-activate --accept -l 127.0.0.1:45000 /timesvc 2>/dev/null &
-    retry ask 45000 >/dev/null 2>&1
-    echo "Linux $(uname -r) survived: $(ask 45000)"
+    dmesg | grep -E 'BUG:|WARNING:|stall|blocked for' && exit 1
+    # Not 45000, which a client of the flood may have had as its own port.
+    systemd-socket-activate --accept -l 127.0.0.1:4500 /timesvc &
+    await ask 4500
+    echo "Linux $(uname -r) survived: $(ask 4500)"
+}
+
+# await COMMAND...: until it succeeds. It may take an emulator some time, which machine() limits.
+await() {
+    until "$@" >/dev/null 2>&1; do
+        sleep 0.1
+    done
 }
 
 # ask PORT: what TIME is answered.
@@ -62,9 +69,9 @@ ask() {
 
 # accepting COMMAND...: start tcpserver with it.
 accepting() {
-    tcpserver -c 1024 -RHl0 127.0.0.1 45001 "$@" 2>/tmp/log &
+    tcpserver -c 1024 -RHl0 127.0.0.1 4501 "$@" 2>/tmp/log &
     SERVER=$!
-    retry ask 45001 >/dev/null 2>&1
+    await ask 4501
 }
 
 # logged: the journal has what both programs sent it, and syslog.
@@ -79,14 +86,14 @@ conversations() {
     mount -t cgroup2 none /sys/fs/cgroup
     ln -s /run/systemd/journal/dev-log /dev/log
     /lib/systemd/systemd-journald &
-    retry test -S /dev/log -a -S /run/systemd/journal/stdout
+    await test -S /dev/log -a -S /run/systemd/journal/stdout
     for program in /timesvc /timesvc-static; do
         printf 'TIME\r\nQUIT\r\n' | $program 2>&1 >/tmp/replies | grep ' ended .* end=quit requests=2'
         grep '^JAM ..:..:..' /tmp/replies
         /tests/journal syslog $program >/dev/null
         /tests/journal stream $program >/dev/null
     done
-    retry logged
+    await logged
 }
 
 @test "both programs tell the time, and log to standard error, syslog and the journal" {
@@ -117,7 +124,7 @@ at_one_moment() {
         accepting /tests/verify/stack /timesvc-static
         (
             for client in {1..1024}; do
-                exec {client}<>/dev/tcp/127.0.0.1/45001
+                exec {client}<>/dev/tcp/127.0.0.1/4501
                 printf 'TIME\r\nTIME\r\n' >&$client
                 clients+=("$client")
             done
@@ -127,9 +134,7 @@ at_one_moment() {
             [ "$(grep -l 'Seccomp_filters:.8' /proc/[0-9]*/status | wc -l)" = 1024 ]
             [ $end = RST ] || kill -KILL -- -$SERVER
         )
-        while pidof timesvc-static >/tmp/left; do
-            sleep 0.1
-        done
+        await eval '! pidof timesvc-static'
         [ $end = KILL ] || [ "$(grep -c end=reset /tmp/log)" = 1024 ]
         kill -KILL $SERVER || true
         wait $SERVER || true
@@ -145,8 +150,8 @@ flood() {
     accepting /timesvc-static
     answered=$(for _ in {1..10}; do
         for _ in {1..150}; do
-            ask 45001
-            : <>/dev/tcp/127.0.0.1/45001
+            ask 4501
+            : <>/dev/tcp/127.0.0.1/4501
         done &
     done | grep -c ^JAM)
     [ "$answered" = 1500 ]
