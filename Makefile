@@ -56,8 +56,9 @@ test: all ## test what any user can, in two minutes (TESTS=tests/wire.bats for o
 check: test
 test-all: all ## test everything, as root
 	@tests/run $(or $(TESTS),--all)
-conformance:; @tests/conformance '$(ADDRESS)' ## judge any server of the protocol, at ADDRESS=host:port
+conformance: ; @tests/conformance '$(ADDRESS)' ## judge any server of the protocol, at ADDRESS=host:port
 experiment: timesvc ; @tests/experiment ## as root, repeat and capture the original experiment
+kernels: all; @tests/run --$@ ## boot Debian's kernels, and test what depends on them
 lint: all ## check the sources with every analyser
 	@tests/lint
 
@@ -74,7 +75,7 @@ clean: ## remove what was built; distclean: what setup.sh fetched, too
 	$(MAKE) -C tests/verify clean
 	$(MAKE) -C bench clean
 distclean: clean
-	rm -rf tests/.superservers tests/.roots
+	rm -rf tests/.superservers tests/.roots tests/.kernels
 
 # Places have one form (a relative DESTDIR stays), and nothing that make, sed or sh would take for something else.
 $(if $(shell printf %s '$(subst ','\'',$(DESTDIR)$(PREFIX)$(SBINDIR)$(MANDIR)$(DOCDIR)$(LIBDIR)$(UNITDIR))' | \
@@ -82,9 +83,8 @@ $(if $(shell printf %s '$(subst ','\'',$(DESTDIR)$(PREFIX)$(SBINDIR)$(MANDIR)$(D
 $(foreach p,DESTDIR PREFIX SBINDIR MANDIR DOCDIR LIBDIR UNITDIR,$(eval override $p := $(patsubst %/,%,$(or $(abspath $(filter /%,$($p))),$($p)))))
 # What is installed, as FILE=PLACE, of examples/ what README names; the places that a text names become ours.
 into  = $(foreach file,$3,$2$(file)=$1/$(file))
-FILES = etc/system-generators/timesvc=$(UNITDIR)-generators/timesvc \
-        $(call into,$(UNITDIR),etc/,timesvc-tcpserver.service system-timesvc.slice.d/bounds.conf) \
-        $(call into,$(UNITDIR),,timesvc.socket timesvc@.service) $(call into,$(MANDIR)/man8,,timesvc.8 timesvc.socket.8) \
+FILES = $(call into,$(UNITDIR)-generators,etc/system-generators/,timesvc) $(call into,$(MANDIR)/man8,,timesvc.8 timesvc.socket.8) \
+        $(call into,$(UNITDIR),,timesvc.socket timesvc@.service) $(call into,$(UNITDIR),etc/,timesvc-tcpserver.service system-timesvc.slice.d/bounds.conf) \
         $(call into,$(LIBDIR),etc/,sysusers.d/timesvc.conf sysctl.d/00-timesvc.conf) \
         $(call into,$(LIBDIR)/systemd,etc/,catalog/timesvc.catalog) $(call into,$(DOCDIR),etc/,xinetd.d/timesvc) \
         $(call into,$(DOCDIR),,inetd.conf.example $(sort $(shell grep -o 'examples/[A-Za-z0-9./-]*[a-z]' README.md)))
@@ -126,5 +126,5 @@ deb: dist ## build the Debian packages, into dist/ (./setup.sh package first)
 	(cd "$$work/$(NAME)" && dpkg-buildpackage -us -uc) >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }; \
 	find "$$work" -maxdepth 1 -type f -exec mv -t dist {} +
 	@ls dist/*.deb
-.PHONY: FORCE all help run test check test-all conformance experiment lint prove fuzz coverage sanitizers valgrind mutants \
+.PHONY: FORCE all help run test check test-all conformance experiment kernels lint prove fuzz coverage sanitizers valgrind mutants \
     bench bench-full bench-systemd clean distclean install uninstall dist deb

@@ -25,7 +25,7 @@ all     ipsvd tcputils s6 ncat netcat-traditional busybox inetutils-telnet
 all     mmdebstrap systemd-container mandoc nftables podman lintian blhc qemu-user faketime
 all     gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 all     gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
-all     libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross valgrind
+all     libc6-dev-armhf-cross libc6-dev-i386-cross libc6-dev-s390x-cross valgrind qemu-system-x86
 verify  clang python3-clang afl++ gcovr valgrind
 lint    clang clang-format clang-tidy cppcheck shellcheck lua-check mandoc
 '
@@ -46,7 +46,7 @@ for purpose in "$@"; do
     esac
 done
 log=$(mktemp)
-trap 'rm -rf "$log" tests/.superservers/part tests/.roots/part.tar' EXIT
+trap 'rm -rf "$log" tests/.superservers/part tests/.roots/part.tar tests/.kernels/part*' EXIT
 trap 'exit 130' INT TERM
 
 stop() {
@@ -138,3 +138,20 @@ root trixie trixie "ucspi-tcp-ipv6 $(listed 'build|run')"
 # shellcheck disable=SC1091
 root inetd "$(. /etc/os-release && echo "$VERSION_CODENAME")" \
     "netcat-openbsd procps $(needed openbsd-inetd xinetd)"
+
+# kernel NAME RELEASE PACKAGE [SOURCE...]: only its kernel is kept of this package.
+kernel() {
+    [ ! -e "tests/.kernels/$1" ] || return 0
+    echo "Fetching the kernel of Debian $1"
+    name=$1 release=$2 package=$3
+    shift 3
+    quietly mmdebstrap --variant=extract --include="$package" "$release" tests/.kernels/part.tar "$@"
+    tar -xOf tests/.kernels/part.tar --wildcards '*/vmlinuz*' >tests/.kernels/part
+    mv tests/.kernels/part "tests/.kernels/$name"
+}
+mkdir -p tests/.kernels
+kernel bookworm bookworm linux-image-cloud-amd64
+kernel trixie trixie linux-image-cloud-amd64
+debian='deb http://deb.debian.org/debian'
+kernel trixie-backports trixie linux-image-cloud-amd64/trixie-backports \
+    "$debian trixie main" "$debian trixie-backports main"

@@ -11,8 +11,8 @@ usage: flood.py burst ADDRESS COUNT AT_ONCE ENDING...
                           wait    by TIME, and the server's time limit
        flood.py hold ADDRESS COUNT SOURCE COMMAND...
                         COUNT connections, from the address SOURCE, ask once and are then idle
-                        while the command runs; they end one after another, since Linux 6.18
-                        hangs where a thousand sandboxed processes exit at one moment
+                        while the command runs; they end one after another: that a thousand may
+                        end at one moment was tried on some kernels only, see SECURITY.md
        flood.py deaf ...
                         the same, but they go on asking, and read nothing
        flood.py queue ADDRESS COUNT SOURCE
