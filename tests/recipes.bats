@@ -10,7 +10,7 @@ CLIENT=192.0.2.20
 
 # answering HOST COMMAND...: there, to each connection.
 answering() {
-    on "$1" tcpserver -RHl0 127.0.0.1 45000 "${@:2}" >>"$1" 2>&1 3>&- &
+    on "$1" tcpserver -RHl0 127.0.0.1 45000 "${@:2}" >>"$SCRATCH/$1" 2>&1 3>&- &
 }
 
 setup_file() {
