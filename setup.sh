@@ -21,7 +21,7 @@ package git
 experiment ucspi-tcp tshark mscgen iproute2 python3
 test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace
 test    ucspi-tcp socat stunnel4 openssl
-all     ipsvd tcputils s6 ncat netcat-traditional busybox inetutils-telnet
+all     ipsvd tcputils s6 wget ncat netcat-traditional busybox inetutils-telnet
 all     mmdebstrap systemd-container mandoc nftables podman lintian blhc qemu-user faketime
 all     gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 all     gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross
@@ -31,7 +31,8 @@ lint    clang clang-format clang-tidy cppcheck shellcheck lua-check mandoc
 '
 # Superservers cannot be installed side by side, and installing starts them: they are only
 # unpacked, and the libraries that they need are installed.
-unpacked='xinetd openbsd-inetd inetutils-inetd rlinetd haproxy'
+unpacked='xinetd openbsd-inetd inetutils-inetd rlinetd haproxy monit prometheus-blackbox-exporter
+    monitoring-plugins-basic nginx-common nginx libnginx-mod-stream'
 
 purposes='build|run'
 for purpose in "$@"; do
