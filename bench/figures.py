@@ -72,7 +72,7 @@ def units(show):
                         ("static", "with static.conf"),
                         ("most-sandboxed", "with most-sandboxed.conf"),
                         ("tcpserver", "timesvc-tcpserver.service")):
-        yield (title, *(show(beside(release, "first_reply_us", unit, "bare"), "{:.1f} ×".format)
+        yield (title, *(show(beside(release, "first_reply_us", unit, "bare"), times)
                         for release in RELEASES), MEASURED[RELEASES[0]][unit]["exposure"][0])
 
 
@@ -90,6 +90,8 @@ def machine():
     for release in RELEASES:
         yield (f"... `timesvc` by the shipped unit, {release}, one client",
                f"{median(release, 'shipped'):,.0f}")
+        yield (f"... `timesvc-static` by timesvc-tcpserver.service, {release}, 8 clients",
+               f"{median(release, 'tcpserver-8'):,.0f}")
     yield ("private memory of an idle connection, `timesvc-static`",
            f"{median('memory', 'timesvc-static', 'private_kb'):.0f} KB")
     yield "cores for a million connections a second, at the first rate", f"{million:,.0f}"
