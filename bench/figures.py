@@ -24,16 +24,16 @@ RELEASES = sorted(BY_SYSTEMD["measured"])
 
 # The figure, and what it compares timesvc-static and timesvc with.
 RATIOS = (
-    ("connections a second, beside a Python handler", "connections-1", "handler.py", "handler.py"),
+    ("connections a second, compared with a Python handler", "connections-1", "handler.py", "handler.py"),
     ("... a shell handler", "connections-1", "handler.sh", "handler.sh"),
-    ("... the floor: an empty program, with a fixed reply, confined or linked alike",
+    ("... the floor: just a fixed reply; confined as (left), linked as (right)",
      "connections-1", "confined", "linked"),
     ("... the floor, 8 clients at once", "connections-8", "confined", "linked"),
     ("... a threaded Python server, which starts no process",
      "connections-1", "threaded.py", "threaded.py"),
-    ("pipelined replies a second, beside a handler that does not look at its input",
+    ("pipelined replies a second, compared with a handler that does not look at its input",
      "pump", "linked", "linked"),
-    ("private memory of an idle connection, beside a Python handler",
+    ("private memory of an idle connection, compared with a Python handler",
      "memory", "handler.py", "handler.py"),
 )
 

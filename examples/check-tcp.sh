@@ -4,6 +4,6 @@
 #
 #     sh check-tcp.sh 127.0.0.1
 #
-# -E makes \r and \n of the -s and -q behind it what they mean. QUIT leaves a record that says so.
+# -E makes the -s and -q after it interpret \r and \n. With QUIT the record has end=quit.
 exec /usr/lib/nagios/plugins/check_tcp -H "$1" -p 45000 -t 3 -M crit \
     -E -s 'TIME\r\n' -e 'JAM ' -q 'QUIT\r\n'

@@ -42,7 +42,7 @@ install() {
 }
 
 purge() {
-    readme 'To remove all but'
+    readme 'To remove it (a locked'
 }
 
 # Each test finds the package installed.
