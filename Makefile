@@ -104,8 +104,8 @@ install: all ## install below PREFIX=/usr/local (DESTDIR= to stage)
 uninstall: ## remove what install put there
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(SBINDIR)/%) $(DESTDIR)$(MANDIR)/man8/timesvc-static.8 \
 	    $(DESTDIR)$(UNITDIR)/timesvc.socket.d/poll-limit.conf $(foreach pair,$(FILES),$(DESTDIR)$(lastword $(subst =, ,$(pair))))
-	-rmdir --ignore-fail-on-non-empty $(wildcard $(patsubst %,$(DESTDIR)%, \
-	    $(DOCDIR)/examples/wireshark $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d $(UNITDIR)/system-timesvc.slice.d))
+	@rmdir --ignore-fail-on-non-empty $(wildcard $(patsubst %,$(DESTDIR)%, \
+	    $(DOCDIR)/examples/wireshark $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d $(UNITDIR)/system-timesvc.slice.d)) 2>/dev/null || true
 	$(if $(LIVE),-[ -e /usr/lib/systemd/system/timesvc.socket ] || { systemctl --quiet disable --now timesvc.socket timesvc-tcpserver.service; \
 	    systemctl --quiet stop 'timesvc@*.service' system-timesvc.slice; }; etc/reserve-port; journalctl --quiet --update-catalog; systemctl daemon-reload)
 

@@ -132,7 +132,7 @@ def keep(path, command):
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     version = subprocess.check_output([HERE.parent / "timesvc", "--version"], text=True)
     results = {"machine": {"processor": model[1], "cores": os.cpu_count(),
-                           "kernel": os.uname().release, "program": version.strip()},
+                           "kernel": os.uname().release.split("-")[0], "program": version.strip()},
                "measured": measured}
     # The rounds in one line.
     path.write_text(re.sub(r"\[[^]]*\]", lambda found: " ".join(found[0].split()),

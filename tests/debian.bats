@@ -47,9 +47,9 @@ setup_file() {
     local musl
     # shellcheck disable=SC2016 # dpkg-query's to expand
     musl=$(dpkg-query -W -f 'musl (= ${source:Version})' musl-dev)
-    run -0 dpkg-deb -f "$ONE"/dist/timesvc-inetd_*.deb Depends Static-Built-Using
+    run -0 dpkg-deb -f "$ONE"/dist/timesvc-inetd_*.deb Depends Built-Using
     assert_line 'Depends: openbsd-inetd | inet-superserver, update-inetd'
-    assert_line "Static-Built-Using: $musl"
+    assert_line "Built-Using: $musl"
     grep -q 'Rich Felker' "$UNPACKED/timesvc-inetd/usr/share/doc/timesvc-inetd/copyright"
 }
 

@@ -109,7 +109,7 @@ forgotten() {
     converse 'send:TIME\nFOO\nBAR' 'expect:JAM %T\r\nInvalid request\r\nInvalid request' \
         half-close eof
     retry journal_has timesvc ' end=eof requests=3 invalid=2 '
-    run inside journalctl --no-pager --output=cat --since="@$began" --priority=warning _PID=1
+    run -0 inside journalctl --no-pager --output=cat --since="@$began" --priority=warning _PID=1
     refute_output --partial 'timesvc@'
 }
 
