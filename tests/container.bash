@@ -22,6 +22,11 @@ journal() {
     "${command[@]}" --quiet --no-pager --output=cat "$@" 2>/dev/null
 }
 
+# counts COUNT COMMAND...: it prints so many lines. journald may take its time.
+counts() {
+    [ "$("${@:2}" | wc -l)" -eq "$1" ]
+}
+
 # as_printed FILE TEXT: as root, the commands that pages.bash finds there.
 as_printed() {
     run -0 inside bash -euc "sudo() { \"\$@\"; }

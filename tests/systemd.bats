@@ -25,11 +25,6 @@ journal_has() {
         "$TESTS/journal_fields.py" | grep -F "$1")
 }
 
-# counts COUNT COMMAND...: it prints so many lines. journald may take its time.
-counts() {
-    [ "$("${@:2}" | wc -l)" -eq "$1" ]
-}
-
 # ended WORD: the records of the conversations that ended so.
 ended() {
     journal TIMESVC_END="$1"

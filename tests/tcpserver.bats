@@ -48,16 +48,10 @@ are() {
     journal TIMESVC_REQUEST=BAR | grep .
 }
 
-# recorded COUNT FIELD...: so many records have these.
-recorded() {
-    [ "$(journal "${@:2}" | wc -l)" -eq "$1" ]
-}
-
 @test "a stop ends the conversations, each with its record" {
-    run -0 "$TESTS/flood.py" hold "$ADDRESS" 20 "$SOURCE" nsenter --target "$LEADER" --all --root \
-        systemctl stop $SERVICE
+    run -0 "$TESTS/flood.py" hold "$ADDRESS" 20 "$SOURCE" bash -c "inside systemctl stop $SERVICE"
     assert_output '20 answered'
-    retry recorded 20 TIMESVC_END=terminated
+    retry counts 20 journal TIMESVC_END=terminated
     inside systemctl start $SERVICE
     retry nc -z "$HOST" 45000
 }
@@ -67,5 +61,5 @@ recorded() {
     run -0 "$TESTS/flood.py" burst "$ADDRESS" 5000 100 eof
     answered=${output%% *}
     assert_equal "$answered" 5000
-    retry recorded 5000 TIMESVC_END=eof TIMESVC_RECEIVED=6
+    retry counts 5000 journal TIMESVC_END=eof TIMESVC_RECEIVED=6
 }
