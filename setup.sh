@@ -19,9 +19,8 @@ build   gcc libc6-dev make libsystemd-dev musl-tools
 run     systemd netcat-openbsd
 package git
 experiment ucspi-tcp tshark mscgen iproute2 python3
-test    bats bats-assert bats-support parallel python3 tzdata iproute2 strace
-test    ucspi-tcp socat stunnel4 openssl
-all     ipsvd tcputils s6 wget ncat netcat-traditional busybox inetutils-telnet
+test    bats bats-assert bats-support parallel python3 tzdata strace ucspi-tcp socat busybox
+all     ipsvd tcputils s6 wget ncat netcat-traditional inetutils-telnet iproute2 stunnel4 openssl
 all     mmdebstrap systemd-container mandoc nftables podman lintian blhc qemu-user faketime
 all     gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu gcc-arm-linux-gnueabihf
 all     gcc-i686-linux-gnu gcc-s390x-linux-gnu libc6-dev-arm64-cross libc6-dev-riscv64-cross

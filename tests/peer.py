@@ -294,11 +294,16 @@ class Peer:
         peak = int(self.status('VmHWM'))
         assert peak < int(most) + int(os.environ.get('WATCHER_KB', '0')), f'{peak} KB'
 
+    def their_end(self):
+        pidfd_getfd = 438  # by number: Python has no wrapper
+        return socket.socket(fileno=ctypes.CDLL(None, use_errno=True).syscall(
+            pidfd_getfd, os.pidfd_open(self.program.pid), 1, 0))
+
     def do_held(self, most):
-        host, port = self.source.getsockname()[:2]
-        sockets = subprocess.run(['ss', '-tmnH', f'dst {host} dport = :{port}'], check=True,
-                                 capture_output=True, encoding='ascii').stdout
-        received, unsent = map(int, re.search(r'skmem:\(r(\d+),.*?,w(\d+),', sockets).groups())
+        so_meminfo = 55  # what ss(8) shows as skmem, among it r and w
+        with self.their_end() as end:
+            memory = end.getsockopt(socket.SOL_SOCKET, so_meminfo, 6 * 4)
+        received, *_, unsent = struct.unpack('6I', memory)
         assert received + unsent <= int(most) * 1024, f'{received} bytes received, {unsent} unsent'
 
     def do_calm(self):
@@ -307,10 +312,7 @@ class Peer:
         assert int(self.status('SigBlk'), 16) >> signal.SIGALRM - 1 & 1, 'SIGALRM is not blocked'
 
     def do_prompt(self):
-        pidfd_getfd = 438  # by number: Python has no wrapper
-        theirs = ctypes.CDLL(None, use_errno=True).syscall(
-            pidfd_getfd, os.pidfd_open(self.program.pid), 1, 0)
-        with socket.socket(fileno=theirs) as end:
+        with self.their_end() as end:
             assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), 'they wait'
 
     def do_exits(self):

@@ -17,7 +17,9 @@ retry() {
 # listens PID: the process owns a socket that listens. That an address answers would not say whose
 # it is, and would count as a connection.
 listens() {
-    ss -Htxp state listening | grep -qF "pid=$1,"
+    find "/proc/$1/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null | tr -dc '0-9\n' |
+        grep -qwFf - <(cat /proc/net/{tcp,tcp6,unix} 2>/dev/null |
+            awk '/ 0A / { print $10 } / 00010000 / { print $7 }') # in the state LISTEN
 }
 
 # choose_address: a port of the supervisor's own, unless it is told another place.
