@@ -7,7 +7,7 @@ source "$TESTS/container.bash"
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true
-    export -f inside journal recorded serve_others handlers are_lean retry
+    export -f inside journal ended serve_others handlers are_lean retry
     export TESTS NETWORK=10.45.0
     if [[ $SUPERVISOR != systemd-* ]]; then # else the cable has these addresses
         local host
@@ -41,8 +41,8 @@ are_lean() {
     [ -n "$peaks" ] && [ "$(sort -n <<<"$peaks" | tail -n 1)" -lt 8192 ]
 }
 
-# recorded HOST WORD: the conversation with NETWORK.HOST ended so.
-recorded() {
+# ended HOST WORD: the conversation with NETWORK.HOST ended so.
+ended() {
     journal -t timesvc | grep -q "^ended peer=$NETWORK\.$1 .* end=$2 "
 }
 
@@ -61,11 +61,11 @@ attack() {
     attack 11 'send:F' 'expect:Invalid request' run:serve_others quiet:5 \
         'send:F' 'expect:Invalid request' run:serve_others quiet:5 \
         run:are_lean 'send:\r\nQUIT\r\n' 'expect:\r\n' eof
-    retry recorded 11 quit
+    retry ended 11 quit
 }
 
 @test "a client that has stopped, and reads no more, is left after the time limit" {
-    attack 12 deaf:1000000 run:serve_others run:are_lean 'run:retry recorded 12 stalled' within:12
+    attack 12 deaf:1000000 run:serve_others run:are_lean 'run:retry ended 12 stalled' within:12
 }
 
 @test "a million invalid requests have a million replies, and make no one else wait" {
@@ -75,7 +75,7 @@ attack() {
     serve_others
     wait $!
     assert_equal "$(<"$BATS_TEST_TMPDIR/replies")" 1000000
-    retry recorded 14 eof
+    retry ended 14 eof
 }
 
 @test "a reset at any moment harms no one" {
@@ -87,7 +87,7 @@ attack() {
         attack 15 "send:TIME\r\n$sent" 'expect:JAM %T\r\n' reset
     done
     serve_others
-    retry recorded 15 reset
+    retry ended 15 reset
     run journal -t timesvc
     refute_line --regexp "peer=$NETWORK\.15 .* end=(idle|stalled|terminated)"
 }
@@ -105,5 +105,5 @@ attack() {
         ending=reset
     fi
     attack 16 'send:TIME\r\n' 'expect:JAM %T\r\n' "run:ip address flush to $NETWORK.16" \
-        run:serve_others "run:retry recorded 16 $ending" within:12
+        run:serve_others "run:retry ended 16 $ending" within:12
 }

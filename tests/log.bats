@@ -11,8 +11,8 @@ in_journal() {
     run -0 --separate-stderr "$TESTS/isolated" "$TESTS/journal" "$@"
 }
 
-# recorded HOW COMMAND...: the same; $output is then what the journal got, as text.
-recorded() {
+# logged HOW COMMAND...: the same; $output is then what the journal got, as text.
+logged() {
     in_journal "$@"
     run -0 python3 "$TESTS/journal_fields.py" <<<"$output"
 }
@@ -257,22 +257,22 @@ unshared() {
 # --- The journal and syslog
 
 @test "in the journal each record has its fields" {
-    recorded stream "$TIMESVC" -v
+    logged stream "$TIMESVC" -v
     assert_line '5 013e1b6091724176b4dbeb4523aa31fa connected peer=local TIMESVC_PEER=local'
     assert_line --partial 'request peer=local request=FOO\x1b TIMESVC_PEER=local TIMESVC_REQUEST=FOO\x1b'
     assert_line --regexp '^5 c105066b50794c4f818e0a165c558908 ended peer=local .* TIMESVC_END=quit TIMESVC_INVALID=1 TIMESVC_PEER=local TIMESVC_RECEIVED=18 TIMESVC_REQUESTS=3 TIMESVC_SECONDS=0\.[0-9]+ TIMESVC_SENT=31$'
 }
 
 @test "a fault is an error in the journal, cut, however long the word that is wrong" {
-    recorded stream "$TIMESVC" --bogus
+    logged stream "$TIMESVC" --bogus
     assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --bogus'
-    recorded stream "$TIMESVC" "--$(printf %04000d 0)"
+    logged stream "$TIMESVC" "--$(printf %04000d 0)"
     assert_line --regexp '^3 .*fault reason=bad usage, see timesvc --help: --0{300,480} '
 }
 
 # bats test_tags=bare
 @test "that standard input is closed is told to the journal, too" {
-    recorded stream bash -c 'exec "$0" <&-' "$TIMESVC"
+    logged stream bash -c 'exec "$0" <&-' "$TIMESVC"
     assert_line --regexp '^3 d0231a46ed2d4e21bc7da588fc811aee fault .*reason=standard input or output is closed'
 }
 
@@ -280,18 +280,18 @@ unshared() {
 @test "records go to syslog where standard error is the client's, or closed, and on demand" {
     local record='^5 - ended peer=(local|unix) end=quit requests=3 invalid=1 .*'
     record+=' SYSLOG_FACILITY=3 SYSLOG_IDENTIFIER=timesvc$'
-    recorded syslog "$TIMESVC"
+    logged syslog "$TIMESVC"
     assert_line --regexp "$record"
-    recorded syslog bash -c 'exec "$0" 2>&-' "$TIMESVC"
+    logged syslog bash -c 'exec "$0" 2>&-' "$TIMESVC"
     assert_line --regexp "$record"
-    recorded stream "$TIMESVC" --log=syslog
+    logged stream "$TIMESVC" --log=syslog
     assert_line --regexp "$record"
 }
 
 @test "records go to the journal on demand, even if standard error is closed, or else to syslog" {
-    recorded syslog bash -c 'exec "$0" --log=journal 2>&-' "$TIMESVC"
+    logged syslog bash -c 'exec "$0" --log=journal 2>&-' "$TIMESVC"
     assert_line --regexp '^5 c105066b50794c4f818e0a165c558908 ended peer=local '
-    recorded no-journal "$TIMESVC" --log=journal
+    logged no-journal "$TIMESVC" --log=journal
     assert_line --regexp '^5 - ended peer=local end=quit .* SYSLOG_IDENTIFIER=timesvc$'
 }
 
@@ -303,9 +303,9 @@ unshared() {
 }
 
 @test "records go to standard error on demand, and where JOURNAL_STREAM tells of another file" {
-    recorded stream "$TIMESVC" --log=stderr
+    logged stream "$TIMESVC" --log=stderr
     assert_line --regexp '^6 - timesvc.*: ended peer=local '
-    recorded stream bash -c 'JOURNAL_STREAM=1:1 exec "$0"' "$TIMESVC"
+    logged stream bash -c 'JOURNAL_STREAM=1:1 exec "$0"' "$TIMESVC"
     assert_line --regexp '^6 - timesvc.*: ended peer=local '
 }
 
@@ -330,9 +330,9 @@ unshared() {
     mkdir -p "$root"/{usr,var}/lib/systemd/catalog
     cp "$TREE/etc/catalog/timesvc.catalog" "$root/usr/lib/systemd/catalog"
     journalctl --root="$root" --update-catalog
-    recorded stream "$TIMESVC" -v
+    logged stream "$TIMESVC" -v
     said=$output
-    recorded stream "$TIMESVC" --bogus
+    logged stream "$TIMESVC" --bogus
     while read -r _ id kind _; do
         echo "$kind: $(journalctl --root="$root" --dump-catalog "$id" | sed -n 's/^Subject: //p')"
     done <<<"$said"$'\n'"$output" | sort -u >"$BATS_TEST_TMPDIR/explained"
