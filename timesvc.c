@@ -8,7 +8,7 @@
  * The protocol. A request is the bytes before a terminator, CR LF or LF alone:
  *
  *     TIME            is answered  JAM hh:mm:ss CR LF  (local time, 24 hours)
- *     QUIT            is not answered; timesvc closes the connection first
+ *     QUIT            is not answered; timesvc closes the connection
  *     anything else   is answered  Invalid request CR LF
  *
  * The clients of the original system send no terminator and expect none. They and line
@@ -18,14 +18,14 @@
  *      is TIME or QUIT is handled at once, any other after a second of silence; at the
  *      end of input every tail is handled at once.
  *   2. A tail is answered without CR LF, which is then owed: if CR LF or LF comes next,
- *      it ends the request already answered, and the owed CR LF is sent. Anything else
- *      begins a new request.
+ *      it ends the request already answered, and the owed CR LF is sent. Anything else,
+ *      but for a CR whose LF may still come, begins a new request.
  *   3. A CR is half of a terminator only if LF follows. After a second of silence TIME CR
  *      counts as TIME, and QUIT CR as QUIT; at the end of input both are invalid.
  *
  * So the same input gets the same output, however it is cut into segments and however
- * long a request waits for its terminator. The one exception: an invalid request counts
- * as two if it is cut right after TIME or QUIT, or has a second of silence inside.
+ * long a request waits for its terminator. Two exceptions: a second of silence inside a
+ * request ends it there; an invalid one cut right after TIME or QUIT counts as two.
  *
  * The end. After QUIT or the end of input timesvc shuts down its sending side and drains
  * what the peer still sends, within limits, so that no RST destroys replies in flight. It
@@ -333,7 +333,7 @@ static struct {
     bool stuck;                   /* it took no record for LOG_PATIENCE */
     pid_t pid;                    /* ours */
     struct peer peer;             /* once it is known */
-} logger = {.level = LOG_NOTICE}; /* in .data: a page less */
+} logger = {.level = LOG_NOTICE}; /* not all 0: it shares a page of .data */
 
 /* Make bytes harmless: blanks, backslashes and all but printable ASCII become \xHH. */
 static void escape(char *to, const char *bytes, size_t length)
@@ -365,7 +365,7 @@ static ssize_t socket_send(int fd, const char *bytes, size_t length, int flags)
 static size_t log_for_journal(char *message, enum kind kind, const char *text,
                               const char *fields)
 {
-    /* The units' LogLevelMax= drops what is less than a notice: systemd's own. */
+    /* The units drop all below a notice (LogLevelMax=), to silence systemd itself. */
     int level = kinds[kind].level < LOG_NOTICE ? kinds[kind].level : LOG_NOTICE;
     bool name = false;
     char *to = message + sprintf(message,
@@ -387,14 +387,14 @@ static size_t log_for_journal(char *message, enum kind kind, const char *text,
 }
 
 /* SIGALRM only makes a blocked call fail with EINTR. */
-static void log_interrupted(int signal)
+static void log_alarm(int signal)
 {
     (void)signal;
 }
 
 /*
- * Interrupt a call that blocks for LOG_PATIENCE, again and again, or stop doing so.
- * poll(2) first would not do: another process may fill the same pipe before we write.
+ * Have a call that blocks interrupted every LOG_PATIENCE (the first alarm may come before
+ * it), or no more. poll(2) first would not do: another process may fill the same pipe.
  */
 static void log_interrupt(bool on)
 {
@@ -534,7 +534,7 @@ static void log_open(enum destination wish, int level)
         logger.to = SYSLOG;
     if (logger.to == SYSLOG && !log_connect(_PATH_LOG))
         logger.to = STDERR;
-    sigaction(SIGALRM, &(struct sigaction){.sa_handler = log_interrupted}, NULL);
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = log_alarm}, NULL);
 }
 
 /*
@@ -775,7 +775,7 @@ static int proxy_header(const char *bytes, size_t length, struct peer *peer)
 
 enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
 
-/* x32 has x86-64's; its system calls have bit 30 set, so they equal none of ours. */
+/* x32 has the same, but its system calls have bit 30 set, so they equal none of ours. */
 #if defined __x86_64__
 #define ARCHITECTURE AUDIT_ARCH_X86_64
 #elif defined __aarch64__
@@ -819,8 +819,8 @@ enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
     CALL(number, 5), REQUIRE(ARGUMENT(0), (first), (last)), RETURN(ALLOW)
 
 static const struct sock_filter sandbox_filter[] = {
-    /* Linux caches what is always allowed: it runs the filter for every call, up to the
-       first load of an argument. For so few calls that costs more: load one at once. */
+    /* To learn which calls are always allowed, Linux runs the filter for each, up to the
+       first load of an argument. For us that takes longer than it saves: so load one. */
     LOAD(ARGUMENT(0)),
     LOAD(offsetof(struct seccomp_data, arch)),
     JUMP(BPF_JEQ, ARCHITECTURE, 1, 0),
@@ -841,7 +841,7 @@ static const struct sock_filter sandbox_filter[] = {
     RETURN(ALLOW),
     ALLOW(SYS_setitimer), /* log_interrupt ... */
     ALLOW(SYS_rt_sigprocmask),
-    ALLOW(SYS_rt_sigreturn), /* ... and log_interrupted */
+    ALLOW(SYS_rt_sigreturn), /* ... and log_alarm */
     ALLOW(SYS_exit_group),
 #ifdef SYS_clock_gettime /* without a vdso(7) */
     ALLOW(SYS_clock_gettime),
@@ -886,6 +886,7 @@ struct connection {
     const char *ending; /* as logged: quit, eof, idle ...; NULL before */
     int status;         /* exit status */
     int signals;        /* signalfd(2); -1 once a signal has come */
+    size_t step;        /* bytes that fit at POLLOUT into what is no socket */
     int64_t limit;      /* without a byte read or written, nanoseconds or FOREVER */
     int64_t deadline;   /* after a signal: when to be done, else FOREVER */
     unsigned long long received; /* bytes, without what is drained */
@@ -914,7 +915,7 @@ static void connection_broken(struct connection *c, const char *call)
         c->ending = "reset";
 }
 
-/* Before the sandbox. A connection that lacks one of these options does not need it. */
+/* Before the sandbox. A socket option that does not exist here is not needed. */
 static void connection_init(struct connection *c, const sigset_t *caught, bool utc)
 {
     const int on = 1, receive = RECEIVE_SIZE, unsent = UNSENT_SIZE;
@@ -926,6 +927,7 @@ static void connection_init(struct connection *c, const sigset_t *caught, bool u
     setsockopt(STDOUT_FILENO, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     /* A reply does not wait for the peer to acknowledge the one before. */
     setsockopt(STDOUT_FILENO, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    c->step = isatty(STDOUT_FILENO) ? 1 : PIPE_BUF; /* see pipe(7) */
     clock_init(utc);
     strcpy(c->protocol.time_reply, TIME_REPLY);
     c->deadline = FOREVER;
@@ -981,7 +983,7 @@ static enum wake connection_wait(struct connection *c, int fd, short events,
 
 /*
  * Send all replies queued so far, or set how the connection ends. A socket takes what it
- * can; anything else is polled first, and then takes PIPE_BUF bytes, pipe(7).
+ * can; anything else is polled first, and then takes c->step bytes.
  */
 static void connection_flush(struct connection *c)
 {
@@ -999,7 +1001,7 @@ static void connection_flush(struct connection *c)
                 c->ending = c->deadline == FOREVER ? "stalled" : "terminated";
             if (wake != READY || is_socket)
                 continue;
-            n = write(STDOUT_FILENO, bytes, left < PIPE_BUF ? left : PIPE_BUF);
+            n = write(STDOUT_FILENO, bytes, left < c->step ? left : c->step);
         }
         if (n >= 0)
             done += (size_t)n;
@@ -1017,11 +1019,11 @@ static void connection_batch(struct connection *c, size_t length)
 {
     size_t done = 0;
     while (done < length && !c->ending) {
-        /* Again: the flush may have been slow. */
+        /* Each time: a flush may take long ... */
         c->told = clock_read(c->told, c->protocol.time_reply);
         done += protocol_feed(&c->protocol, &c->output, c->input + done, length - done);
         connection_flush(c);
-        /* So may be the transcript: look for a signal. */
+        /* ... and so may the transcript, which waits for no signal. */
         if (c->protocol.handled)
             connection_wait(c, -1, 0, 0);
         if (c->deadline != FOREVER)
@@ -1099,7 +1101,7 @@ static void connection_header(struct connection *c)
 /*
  * Send our FIN, then drain the peer's input until its FIN: closing a socket with unread
  * input sends RST (RFC 2525, 2.17), and that would destroy replies in flight. A peer that
- * keeps sending is cut off at the time limit; past DRAIN_BYTES we only wait for that.
+ * keeps sending is cut off after DRAIN_LIMIT; past DRAIN_BYTES we only wait for that.
  */
 static void connection_close(struct connection *c)
 {
@@ -1208,10 +1210,7 @@ static bool options_take(struct options *o, int option)
     }
 }
 
-/*
- * Read the command line. False if it is wrong. A line of inetd.conf(5) may lack argv[0],
- * so that the first option stands in its place.
- */
+/* False on bad usage. A line of inetd.conf(5) may lack argv[0]: an option is there. */
 static bool options_read(struct options *o, int argc, char **argv)
 {
     static const struct option names[] = {

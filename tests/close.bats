@@ -69,6 +69,15 @@ load helpers
     [[ $output =~ sent=([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -le 65536 ]
 }
 
+@test "a terminal that takes no more ends by the time limit and by SIGTERM, too" {
+    # shellcheck disable=SC2016 # the inner shell's to expand
+    START=(sh -c 'stty opost && exec "$0" "$@"') # so that a part of a write may fit
+    launch --over terminal deaf:1000000 exits within:5 -- -t 1
+    assert_output --partial ' end=stalled '
+    launch --over terminal deaf:1000000 signal:TERM exits within:2.5 --
+    assert_output --partial ' end=terminated '
+}
+
 # bats test_tags=long
 @test "a client that reads slowly, but all along, is not closed by the time limit" {
     launch sip:27000*12 reset -- -t 5
