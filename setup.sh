@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install the Debian packages that timesvc is built, run and tested with, as root or through sudo;
-# nothing is done, and nothing said, where all are there. For one or more purposes:
+# Install the Debian packages that timesvc is built, run and tested with, as root or through sudo.
+# Where all are installed it does and says nothing. For one or more purposes:
 #
 #     ./setup.sh            to build and run
 #     ./setup.sh package    ... and build the Debian packages
@@ -69,7 +69,7 @@ bring() {
     what=$1
     shift
     command -v apt-get >/dev/null ||
-        stop "this is no Debian: install $what, or what they are called here:
+        stop "this is not Debian: install $what, or what they are called here:
     dnf install gcc make systemd-devel musl-gcc    apk add build-base    pacman -S base-devel musl"
     sudo=sudo
     [ "$(id -u)" -ne 0 ] || sudo=

@@ -6,7 +6,7 @@ load helpers
 source "$TESTS/pages.bash"
 source "$TESTS/container.bash"
 SUPERVISOR=systemd-$RELEASE
-PACKAGES='Each replaces the other.'
+PACKAGES='Installing one removes the other.'
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true SCRATCH=$BATS_FILE_TMPDIR
