@@ -104,6 +104,7 @@ named() {
         refused "$step"
     done
     refused 'send:PROXY TCP4 192.0.2.7 198.51.100.1 56324 45000\r' half-close
+    assert_output --partial ' received=46 '
     launch --stderr peer 'send:TIME\r\n' eof -- --proxy -v
     # At its first wrong byte, or once it is whole, not after five seconds.
     launch send:TIME eof within:2 -- --proxy
