@@ -26,6 +26,10 @@ load helpers
     done
 }
 
+@test "a client that sends less than 64 KiB after QUIT, and closes, is waited for no longer" {
+    launch 'send:QUIT\r\n' eof 'send:x*65535' half-close exits within:1 --
+}
+
 # bats test_tags=remote
 @test "a client that goes on sending after QUIT is cut off after two seconds" {
     launch 'send:QUIT\r\n' eof trickle:9 after:1.8 within:3.5 --
