@@ -224,8 +224,10 @@ class Peer:
 
     def do_sip(self, text):
         rate, seconds = map(float, text.split('*'))
-        received = 0
-        while (now := time.monotonic() - self.began) < seconds:
+        self.send_some(b'TIME\r\n')
+        received = len(self.receive(1, PATIENCE))  # it may be slow to start
+        began = time.monotonic()
+        while (now := time.monotonic() - began) < seconds:
             self.send_some(b'TIME\r\n' * 40000)
             if (due := int(now * rate) - received) > 0:
                 some = self.receive(min(due, 1 << 20), 0.05)
