@@ -20,14 +20,19 @@ setup_file() {
 }
 
 # machine FUNCTION...: boot one that runs the first, with the others at hand. If the kernel panics or
-# hangs, or a command fails, its last line is missing.
+# hangs, or a command fails, its last line is missing. On two threads the emulator itself breaks one
+# boot in some 100 of 6.12, while the kernel patches its code ("Oops: int3"): so one that has not come
+# to init gets another try.
 machine() {
     (echo '#!/usr/bin/bash' && declare -f init await ask accepting "$@" && echo "init $1") >"$MACHINE/init"
     chmod 755 "$MACHINE/init"
     (cd "$MACHINE" && find . | busybox cpio -o -H newc) >"$BATS_TEST_TMPDIR/initramfs" 2>/dev/null
-    run timeout --foreground 200 qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m 2000 \
-        -nographic -nic none -no-reboot -kernel "$TESTS/.kernels/$KERNEL" \
-        -initrd "$BATS_TEST_TMPDIR/initramfs" -append 'console=ttyS0 panic=-1 quiet' </dev/null
+    for _ in {1..3}; do
+        run timeout --foreground 200 qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m 2000 \
+            -nographic -nic none -no-reboot -kernel "$TESTS/.kernels/$KERNEL" \
+            -initrd "$BATS_TEST_TMPDIR/initramfs" -append 'console=ttyS0 panic=-1 quiet' </dev/null
+        [[ $output != *'The kernel has booted'* ]] || break
+    done
     assert_line --regexp '^Linux [^ ]+ survived: JAM [0-2][0-9]:[0-5][0-9]:[0-6][0-9].$'
 }
 
@@ -43,7 +48,7 @@ init() {
     mount -t devtmpfs dev /dev
     ln -s /proc/self/fd /dev
     stty -onlcr </dev/console
-    echo # below what the BIOS said
+    printf '\nThe kernel has booted.\n' # below what the BIOS said
     ifconfig lo up
     ulimit -n 2048
     "$1"
