@@ -113,16 +113,22 @@ lines() {
     retry journal_has ' requests=2 invalid=1 '
 }
 
-@test "each of the two packages takes the other's place, which may then be purged" {
-    local package other=timesvc-inetd
-    for package in timesvc timesvc-inetd; do
-        apt install "/root/$package.deb"
-        retry nc -z "$HOST" 45000
-        apt purge "$other"
-        answers
-        assert_equal "$(inside cat /proc/sys/net/ipv4/ip_local_reserved_ports)" 45000
-        other=$package
+@test "with both packages installed, in either order, either may go and the other serves on" {
+    local both=(timesvc timesvc-inetd) first gone
+    for first in 0 1; do
+        for gone in 0 1; do
+            inside dpkg --purge "${both[@]}"
+            inside dpkg -i "/root/${both[first]}.deb"
+            retry answers
+            inside dpkg -i "/root/${both[1 - first]}.deb"
+            answers
+            inside dpkg --purge "${both[gone]}"
+            retry nc -z "$HOST" 45000
+            answers
+            assert_equal "$(inside cat /proc/sys/net/ipv4/ip_local_reserved_ports)" 45000
+        done
     done
+    inside dpkg --purge timesvc-inetd timesvc
     inside userdel timesvc # which stays
 }
 

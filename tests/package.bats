@@ -6,7 +6,7 @@ load helpers
 source "$TESTS/pages.bash"
 source "$TESTS/container.bash"
 SUPERVISOR=systemd-$RELEASE
-PACKAGES='Installing one removes the other.'
+PACKAGES='With both, the first one serves.'
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true SCRATCH=$BATS_FILE_TMPDIR
@@ -75,7 +75,8 @@ teardown() {
     inside sh <"$TREE/debian/tests/conversation"
     answers
     assert_reserved 45000
-    inside systemctl is-enabled timesvc.socket
+    run inside systemctl is-enabled timesvc.socket timesvc-tcpserver.service
+    assert_output $'enabled\ndisabled'
 }
 
 @test "ports that someone has reserved stay reserved, and the package says that its own is not" {
