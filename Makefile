@@ -86,7 +86,7 @@ into  = $(foreach file,$3,$2$(file)=$1/$(file))
 FILES = $(call into,$(UNITDIR)-generators,etc/system-generators/,timesvc) $(call into,$(MANDIR)/man8,,timesvc.8 timesvc.socket.8) \
         $(call into,$(UNITDIR),,timesvc.socket timesvc@.service) $(call into,$(UNITDIR),etc/,timesvc-tcpserver.service system-timesvc.slice.d/bounds.conf) \
         $(call into,$(LIBDIR),etc/,sysusers.d/timesvc.conf sysctl.d/00-timesvc.conf) \
-        $(call into,$(LIBDIR)/systemd,etc/,catalog/timesvc.catalog) $(call into,$(DOCDIR),etc/,xinetd.d/timesvc) \
+        $(call into,$(LIBDIR)/systemd,etc/,catalog/timesvc.catalog system-preset/50-timesvc.preset) $(call into,$(DOCDIR),etc/,xinetd.d/timesvc) \
         $(call into,$(DOCDIR),,inetd.conf.example $(sort $(shell grep -o 'examples/[A-Za-z0-9./-]*[a-z]' README.md)))
 PLACES = s|/usr/local/sbin|$(SBINDIR)|g; s|/usr/local/share/doc/timesvc|$(DOCDIR)|g; s|/usr/local/lib|$(LIBDIR)|g
 # A staged or private copy is only files; on the live system, as root, the units are made known, too.

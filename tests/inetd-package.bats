@@ -113,23 +113,38 @@ lines() {
     retry journal_has ' requests=2 invalid=1 '
 }
 
+# both FIRST: install both packages, this one first, which serves.
+both() {
+    local second=timesvc serves=failed
+    [ "$1" != timesvc ] || second=timesvc-inetd serves=active
+    inside dpkg --purge timesvc timesvc-inetd
+    inside dpkg -i "/root/$1.deb"
+    retry answers
+    inside dpkg -i "/root/$second.deb"
+    answers
+    run inside systemctl is-active timesvc.socket
+    assert_output "$serves"
+}
+
 @test "with both packages installed, in either order, either may go and the other serves on" {
-    local both=(timesvc timesvc-inetd) first gone
-    for first in 0 1; do
-        for gone in 0 1; do
-            inside dpkg --purge "${both[@]}"
-            inside dpkg -i "/root/${both[first]}.deb"
-            retry answers
-            inside dpkg -i "/root/${both[1 - first]}.deb"
-            answers
-            inside dpkg --purge "${both[gone]}"
+    local first gone
+    for first in timesvc timesvc-inetd; do
+        for gone in timesvc timesvc-inetd; do
+            both "$first"
+            inside dpkg --purge "$gone"
             retry nc -z "$HOST" 45000
             answers
             assert_equal "$(inside cat /proc/sys/net/ipv4/ip_local_reserved_ports)" 45000
         done
     done
-    inside dpkg --purge timesvc-inetd timesvc
-    inside userdel timesvc # which stays
+}
+
+@test "with both packages installed, a socket that is disabled does not take over" {
+    both timesvc-inetd
+    inside systemctl disable timesvc.socket
+    inside dpkg --purge timesvc-inetd
+    retry refuses
+    inside dpkg --purge timesvc
 }
 
 # serves_as_printed FILE TEXT: by the commands behind that sentence, where nothing served before.

@@ -34,6 +34,7 @@ state() {
 ./usr/lib/sysctl.d/00-timesvc.conf
 ./usr/lib/systemd/catalog/timesvc.catalog
 ./usr/lib/systemd/system-generators/timesvc
+./usr/lib/systemd/system-preset/50-timesvc.preset
 ./usr/lib/systemd/system/system-timesvc.slice.d/bounds.conf
 ./usr/lib/systemd/system/timesvc-tcpserver.service
 ./usr/lib/systemd/system/timesvc.socket

@@ -20,9 +20,9 @@ setup_file() {
 }
 
 # machine FUNCTION...: boot one that runs the first, with the others at hand. If the kernel panics or
-# hangs, or a command fails, its last line is missing. On two threads the emulator itself breaks one
-# boot in some 100 of 6.12, while the kernel patches its code ("Oops: int3"): so one that has not come
-# to init gets another try.
+# hangs, or a command fails, its last line is missing. With two threads qemu itself breaks about one
+# boot of 6.12 in 100, while the kernel patches its code ("Oops: int3"): a machine that has not come to
+# init is booted again, twice at most.
 machine() {
     (echo '#!/usr/bin/bash' && declare -f init await ask accepting "$@" && echo "init $1") >"$MACHINE/init"
     chmod 755 "$MACHINE/init"

@@ -100,7 +100,7 @@ full_log() {
 }
 
 @test "a log that nobody reads delays the first reply by a tenth of a second, and nothing else" {
-    BATS_TEST_RETRIES=4 # what is too slow never is quick
+    BATS_TEST_RETRIES=30 # what is too slow never is quick, a busy machine is in the end
     full_log
     launch 'send:TIME\r\n' 'expect:JAM %T\r\n' within:0.18 'send:TIME\r\n*50' within:2 \
         "expect:$(printf 'JAM %%T\\r\\n%.0s' {1..50})" within:2 calm \
@@ -140,7 +140,7 @@ full_log() {
 }
 
 @test "a journald and a standard error that hang, both, delay the first reply by a tenth of a second" {
-    BATS_TEST_RETRIES=4 # what is too slow never is quick
+    BATS_TEST_RETRIES=30 # what is too slow never is quick, a busy machine is in the end
     in_journal stuck-twice "$TESTS/peer.py" launch 'send:TIME\r\n' 'expect:JAM %T\r\n' within:0.18 \
         'send:TIME\r\n' 'expect:JAM %T\r\n' signal:TERM exits within:1 -- \
         bash -c 'exec "$0" -v --log=journal 2>/run/full' "$TIMESVC"

@@ -6,7 +6,7 @@ load helpers
 source "$TESTS/pages.bash"
 source "$TESTS/container.bash"
 SUPERVISOR=systemd-$RELEASE
-PACKAGES='With both, the first one serves.'
+PACKAGES='With both, one serves at a time.'
 
 setup_file() {
     export BATS_NO_PARALLELIZE_WITHIN_FILE=true SCRATCH=$BATS_FILE_TMPDIR
@@ -75,6 +75,9 @@ teardown() {
     inside sh <"$TREE/debian/tests/conversation"
     answers
     assert_reserved 45000
+    run inside systemctl is-enabled timesvc.socket timesvc-tcpserver.service
+    assert_output $'enabled\ndisabled'
+    inside systemctl preset timesvc.socket timesvc-tcpserver.service # as an image's first boot does
     run inside systemctl is-enabled timesvc.socket timesvc-tcpserver.service
     assert_output $'enabled\ndisabled'
 }
