@@ -132,6 +132,21 @@ teardown() {
     inside grep -qx '# edited' /etc/sysctl.d/00-timesvc.conf
 }
 
+@test "where tcpserver's service is enabled instead, an upgrade leaves it alone, a new installation starts it" {
+    local upgrade='dpkg -i /root/timesvc/dist/timesvc_*.deb'
+    inside systemctl --quiet disable --now timesvc.socket
+    inside systemctl --quiet enable --now timesvc-tcpserver.service
+    retry nc -z "$HOST" 45000
+    converse 'send:TIME' 'expect:JAM %T' "run:inside sh -c '$upgrade'" \
+        'send:\r\nTIME\r\n' 'expect:\r\nJAM %T\r\n' 'send:QUIT\r\n' eof
+    inside apt-get -q -y remove timesvc
+    run ! nc -z "$HOST" 45000
+    install
+    retry nc -z "$HOST" 45000
+    inside systemctl is-active timesvc-tcpserver.service
+    purge
+}
+
 # assert_no_service: no unit of ours is there, and nothing answers.
 assert_no_service() {
     run ! nc -z "$HOST" 45000
