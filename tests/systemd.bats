@@ -207,20 +207,21 @@ refused() {
 }
 
 @test "an address that has its share and asks on delays no one else, and fills no journal" {
-    # Before 255 systemd cannot pause: it starts others between two that it refuses, if at all.
     local at_once=8 before usual most slowest
-    [ "$SUPERVISOR" != systemd-bookworm ] || at_once=1
+    run -0 "$TESTS/flood.py" queue "$ADDRESS" 50 "$OTHER_SOURCE"
+    read -r usual _ <<<"${lines[1]}"
+    # Before 255 systemd cannot pause, and on a slow machine the pause is over when it has refused one:
+    # it starts others between two that it refuses, if at all.
+    [[ $SUPERVISOR != systemd-bookworm && $usual -le 20 ]] || at_once=1
     before=$(refused)
     # shellcheck disable=SC2016 # the inner shell's to expand
     run -0 "$TESTS/flood.py" hold "$ADDRESS" 128 "$SOURCE" bash -c '
-        "$TESTS/flood.py" queue "$ADDRESS" 50 "$OTHER_SOURCE"
         "$TESTS/flood.py" burst "$ADDRESS" 30000 "$0" quit >/dev/null &
         "$TESTS/flood.py" queue "$ADDRESS" 150 "$OTHER_SOURCE"
         kill $!' $at_once
     assert_line --index 0 '128 answered'
-    assert_line --index 3 '150 answered'
-    read -r usual _ <<<"${lines[2]}"
-    read -r most slowest <<<"${lines[4]}"
+    assert_line --index 1 '150 answered'
+    read -r most slowest <<<"${lines[2]}"
     # A machine that is busy itself takes longer anyway.
     (((most <= 50 || most <= 4 * usual) && slowest <= 1000)) ||
         fail "they waited for up to $most and $slowest ms, else for $usual"
