@@ -5,6 +5,7 @@
 load helpers
 
 @test "within two seconds of a flood of 3000 connections an ordinary client is answered" {
+    BATS_TEST_RETRIES=4 # what stops serving never answers; a slow machine may be late now and then
     run -0 "$TESTS/flood.py" burst "$ADDRESS" 3000 300 \
         close reset close quit close quit close quit close quit
     echo "# $SUPERVISOR: $output" >&3
