@@ -43,7 +43,7 @@ timesvc-static: timesvc.c Makefile
 help: ## tell what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile tests/verify/Makefile bench/Makefile | expand -t 20
 
-# Of the environment only TZ crosses --inetd. Root's handlers are nobody's, in a checkout closed to nobody, too.
+# Of the environment only TZ crosses --inetd. Root's handlers run as nobody, who need not be able to enter the checkout.
 run: SHELL = bash
 run: AS = $(if $(filter 0,$(shell id -u)),setpriv --reuid=65534 --regid=65534 --clear-groups)
 run: timesvc ## serve port 45000 until Ctrl-C (PORT= and ADDRESS= for another)
@@ -77,7 +77,7 @@ clean: ## remove what was built; distclean: what setup.sh fetched, too
 distclean: clean
 	rm -rf tests/.superservers tests/.roots tests/.kernels
 
-# Places have one form (a relative DESTDIR stays), and nothing that make, sed or sh would take for something else.
+# Places are normalised (a relative DESTDIR stays); what make, sed or sh would misread is refused.
 $(if $(shell printf %s '$(subst ','\'',$(DESTDIR)$(PREFIX)$(SBINDIR)$(MANDIR)$(DOCDIR)$(LIBDIR)$(UNITDIR))' | \
     tr -d '[:alnum:]/_.,:@+~\200-\377-'),$(error DESTDIR, PREFIX and the like may hold only letters, digits and /_.,:@+~-))
 $(foreach p,DESTDIR PREFIX SBINDIR MANDIR DOCDIR LIBDIR UNITDIR,$(eval override $p := $(patsubst %/,%,$(or $(abspath $(filter /%,$($p))),$($p)))))

@@ -121,7 +121,7 @@ struct protocol {
     unsigned long long requests;        /* handled; of those ... */
     unsigned long long invalid;         /* ... were invalid */
 
-    /* NULL, or called before each reply is queued; for QUIT there is none: NULL. */
+    /* NULL, or called before a reply is queued, and for QUIT, whose reply is NULL. */
     void (*handled)(const char *request, size_t length, const char *reply);
 };
 
@@ -205,8 +205,8 @@ static size_t protocol_times(struct protocol *p, struct output *out, const char 
 }
 
 /*
- * Take input until it ends, the output is full or QUIT was handled; for a transcript only
- * until the first reply. Returns how many bytes were taken.
+ * Take input until it ends, the output is full or QUIT was handled; with a transcript,
+ * only until the first reply. Returns how many bytes were taken.
  */
 static size_t protocol_feed(struct protocol *p, struct output *out, const char *input,
                             size_t length)
@@ -247,7 +247,7 @@ static void protocol_tail(struct protocol *p, struct output *out, bool ended)
 /*
  * Load the time zone (TZ, else /etc/localtime) now: the sandbox will not let a file be
  * opened. If TZ names a zone file, make it a path: musl reads some names, such as
- * EST5EDT, as rules, and ignores TZDIR, tzset(3).
+ * EST5EDT, as rules, and ignores TZDIR; see tzset(3).
  */
 static void clock_init(bool utc)
 {
@@ -266,7 +266,7 @@ static void clock_init(bool utc)
     tzset();
 }
 
-/* Update a reply that tells this second. Returns the second that it tells now. */
+/* Update a reply that tells the second `told`. Returns the second that it tells now. */
 static time_t clock_read(time_t told, char reply[sizeof TIME_REPLY])
 {
     struct timespec now = {0};
@@ -393,8 +393,8 @@ static void log_alarm(int signal)
 }
 
 /*
- * Have a call that blocks interrupted every LOG_PATIENCE (the first alarm may come before
- * it), or no more. poll(2) first would not do: another process may fill the same pipe.
+ * Every LOG_PATIENCE interrupt a call that blocks (the first alarm may come before it),
+ * or stop doing so. poll(2) first would not do: another process may fill the same pipe.
  */
 static void log_interrupt(bool on)
 {
@@ -486,7 +486,7 @@ static bool log_connect(const char *path)
 
     memcpy(address.sun_path, path, strlen(path)); /* one of ours: it is short */
     dup2(fd, LOG_SOCKET);
-    if (fd != LOG_SOCKET) /* one of the first three was closed */
+    if (fd != LOG_SOCKET) /* it was in use, or one of the first three was closed */
         close(fd);
     return connect(LOG_SOCKET, (const struct sockaddr *)&address, sizeof address) == 0;
 }
@@ -504,7 +504,7 @@ static bool log_is_journal(const struct stat *error)
     return strcmp(stream, ours) == 0;
 }
 
-/* Standard error is the peer's, on fd, as under inetd(8). A terminal is not a peer. */
+/* Standard error is the peer's, as fd is, under inetd(8), say. A terminal is no peer. */
 static bool log_is_peer(const struct stat *error, int fd)
 {
     struct stat peer;
@@ -515,7 +515,7 @@ static bool log_is_peer(const struct stat *error, int fd)
 
 /*
  * Choose where records go: as asked, unless that is the peer. Not by syslog(3) or
- * sd_journal_send(3), which open their sockets only at the first record, too late.
+ * sd_journal_send(3): at a record these may open a socket, which the sandbox forbids.
  */
 static void log_open(enum destination wish, int level)
 {
@@ -555,9 +555,9 @@ static long number(const char *text, int base, long most)
 }
 
 /*
- * How many descriptors were passed, or a negative errno, as by sd_listen_fds(3). This is
- * all that distinguishes the programs timesvc and timesvc-static. Loading libsystemd is
- * slower than a whole conversation, so timesvc loads it only if needed.
+ * How many descriptors were passed, or a negative errno, as by sd_listen_fds(3). Only
+ * here does the source of the two programs, timesvc and timesvc-static, differ. Loading
+ * libsystemd is slower than a whole conversation, so timesvc loads it only if needed.
  */
 #ifdef HAVE_LIBSYSTEMD
 static int launch_passed(void)
@@ -775,7 +775,7 @@ static int proxy_header(const char *bytes, size_t length, struct peer *peer)
 
 enum sandbox { WHERE_POSSIBLE, REQUIRED, OFF };
 
-/* x32 has the same, but its system calls have bit 30 set, so they equal none of ours. */
+/* x32 shares x86-64's, but its calls have bit 30 set, so they equal none of ours. */
 #if defined __x86_64__
 #define ARCHITECTURE AUDIT_ARCH_X86_64
 #elif defined __aarch64__
@@ -886,7 +886,7 @@ struct connection {
     const char *ending; /* as logged: quit, eof, idle ...; NULL before */
     int status;         /* exit status */
     int signals;        /* signalfd(2); -1 once a signal has come */
-    size_t step;        /* bytes that fit at POLLOUT into what is no socket */
+    size_t step;        /* bytes that anything but a socket takes at POLLOUT */
     int64_t limit;      /* without a byte read or written, nanoseconds or FOREVER */
     int64_t deadline;   /* after a signal: when to be done, else FOREVER */
     unsigned long long received; /* bytes, without what is drained */
@@ -1014,11 +1014,11 @@ static void connection_flush(struct connection *c)
         c->ending = "quit";
 }
 
-/* Answer one read's worth of requests, but none after QUIT. */
+/* Answer one read's worth of requests, but none after QUIT or a signal. */
 static void connection_batch(struct connection *c, size_t length)
 {
     size_t done = 0;
-    while (done < length && !c->ending) {
+    while (done < length && !c->ending && c->deadline == FOREVER) {
         /* Each time: a flush may take long ... */
         c->told = clock_read(c->told, c->protocol.time_reply);
         done += protocol_feed(&c->protocol, &c->output, c->input + done, length - done);
@@ -1026,8 +1026,6 @@ static void connection_batch(struct connection *c, size_t length)
         /* ... and so may the transcript, which waits for no signal. */
         if (c->protocol.handled)
             connection_wait(c, -1, 0, 0);
-        if (c->deadline != FOREVER)
-            break;
     }
     c->received += done;
 }
@@ -1210,7 +1208,7 @@ static bool options_take(struct options *o, int option)
     }
 }
 
-/* False on bad usage. A line of inetd.conf(5) may lack argv[0]: an option is there. */
+/* False on bad usage. If a line of inetd.conf(5) lacks argv[0], an option is there. */
 static bool options_read(struct options *o, int argc, char **argv)
 {
     static const struct option names[] = {

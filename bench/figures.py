@@ -26,7 +26,7 @@ RELEASES = sorted(BY_SYSTEMD["measured"])
 RATIOS = (
     ("connections a second, compared with a Python handler", "connections-1", "handler.py", "handler.py"),
     ("... a shell handler", "connections-1", "handler.sh", "handler.sh"),
-    ("... the floor: just a fixed reply; confined as (left), linked as (right)",
+    ("... the floor, a fixed reply: confined like the left, linked like the right",
      "connections-1", "confined", "linked"),
     ("... the floor, 8 clients at once", "connections-8", "confined", "linked"),
     ("... a threaded Python server, which starts no process",
