@@ -9,9 +9,8 @@ UNITDIR ?= $(LIBDIR)/systemd/system
 PORT    ?= 45000
 LISTEN   = $(if $(ADDRESS),$(if $(findstring :,$(ADDRESS)),[$(ADDRESS)],$(ADDRESS)):)$(PORT)
 CFLAGS   ?= -O2 -g
-C_FLAGS   = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
-            -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
-            -fstack-clash-protection $(CF_PROTECTION) -fPIE $(CPPFLAGS) $(CFLAGS)
+C_FLAGS   = -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 \
+            -fstack-protector-strong -fstack-clash-protection $(CF_PROTECTION) -fPIE $(CPPFLAGS) $(CFLAGS)
 LD_FLAGS  = -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 # Without libsystemd's headers timesvc does by itself what timesvc-static does. The option is x86's.
 LIBSYSTEMD := $(shell $(CC) -E -include systemd/sd-daemon.h -x c /dev/null >/dev/null 2>&1 && echo -DHAVE_LIBSYSTEMD)
@@ -78,19 +77,20 @@ distclean: clean
 	rm -rf tests/.superservers tests/.roots tests/.kernels
 
 # Places are normalised (a relative DESTDIR stays); what make, sed or sh would misread is refused.
-$(if $(shell printf %s '$(subst ','\'',$(DESTDIR)$(PREFIX)$(SBINDIR)$(MANDIR)$(DOCDIR)$(LIBDIR)$(UNITDIR))' | \
-    tr -d '[:alnum:]/_.,:@+~\200-\377-'),$(error DESTDIR, PREFIX and the like may hold only letters, digits and /_.,:@+~-))
+$(if $(filter-out /%,$(PREFIX) $(SBINDIR) $(MANDIR) $(DOCDIR) $(LIBDIR) $(UNITDIR))$(shell printf %s \
+    '$(subst ','\'',$(DESTDIR)$(PREFIX)$(SBINDIR)$(MANDIR)$(DOCDIR)$(LIBDIR)$(UNITDIR))' | tr -d '[:alnum:]/_.,:@+~\200-\377-'), \
+    $(error DESTDIR, PREFIX and the like may hold only letters, digits and /_.,:@+~-; all but DESTDIR begin with /))
 $(foreach p,DESTDIR PREFIX SBINDIR MANDIR DOCDIR LIBDIR UNITDIR,$(eval override $p := $(patsubst %/,%,$(or $(abspath $(filter /%,$($p))),$($p)))))
 # What is installed, as FILE=PLACE, of examples/ what README names; the places that a text names become ours.
 into  = $(foreach file,$3,$2$(file)=$1/$(file))
 FILES = $(call into,$(UNITDIR)-generators,etc/system-generators/,timesvc) $(call into,$(MANDIR)/man8,,timesvc.8 timesvc.socket.8) \
         $(call into,$(UNITDIR),,timesvc.socket timesvc@.service) $(call into,$(UNITDIR),etc/,timesvc-tcpserver.service system-timesvc.slice.d/bounds.conf) \
         $(call into,$(LIBDIR),etc/,sysusers.d/timesvc.conf sysctl.d/00-timesvc.conf) \
-        $(call into,$(LIBDIR)/systemd,etc/,catalog/timesvc.catalog system-preset/50-timesvc.preset) $(call into,$(DOCDIR),etc/,xinetd.d/timesvc) \
+        $(call into,$(UNITDIR)-preset,etc/system-preset/,50-timesvc.preset) $(call into,$(LIBDIR)/systemd,etc/,catalog/timesvc.catalog) $(call into,$(DOCDIR),etc/,xinetd.d/timesvc) \
         $(call into,$(DOCDIR),,inetd.conf.example $(sort $(shell grep -o 'examples/[A-Za-z0-9./-]*[a-z]' README.md)))
-PLACES = s|/usr/local/sbin|$(SBINDIR)|g; s|/usr/local/share/doc/timesvc|$(DOCDIR)|g; s|/usr/local/lib|$(LIBDIR)|g
-# A staged or private copy is only files; on the live system, as root, the units are made known, too.
-LIVE := $(if $(filter /usr /usr/local,$(if $(DESTDIR),,$(PREFIX))),$(shell [ ! -w /run/systemd/system ] || echo yes))
+PLACES = s|/usr/local/|\n|g; s|\nsbin|$(SBINDIR)|g; s|\nshare/doc/timesvc|$(DOCDIR)|g; s|\nlib|$(LIBDIR)|g; s|\n|/usr/local/|g
+# A staged or private copy, or one in a chroot, is only files; on the live system the units are made known, too.
+LIVE := $(if $(filter /usr /usr/local,$(if $(DESTDIR),,$(PREFIX))),$(shell [ -w /run/systemd/system ] && [ / -ef /proc/1/root ] && grep -xE 'systemd|init' /proc/1/comm))
 
 install: all ## install below PREFIX=/usr/local (DESTDIR= to stage)
 	install -D -t $(DESTDIR)$(SBINDIR) $(PROGRAMS)
@@ -107,7 +107,8 @@ uninstall: ## remove what install put there
 	@rmdir --ignore-fail-on-non-empty $(wildcard $(patsubst %,$(DESTDIR)%, \
 	    $(DOCDIR)/examples/wireshark $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d $(UNITDIR)/system-timesvc.slice.d)) 2>/dev/null || true
 	$(if $(LIVE),-[ -e /usr/lib/systemd/system/timesvc.socket ] || { systemctl --quiet disable --now timesvc.socket timesvc-tcpserver.service; \
-	    systemctl --quiet stop 'timesvc@*.service' system-timesvc.slice; }; etc/reserve-port; journalctl --quiet --update-catalog; systemctl daemon-reload)
+	    systemctl --quiet stop 'timesvc@*.service' system-timesvc.slice; }; etc/reserve-port; journalctl --quiet --update-catalog; \
+	    systemctl daemon-reload; systemctl --quiet try-restart timesvc-tcpserver.service 2>/dev/null)
 
 VERSION  = $(shell sed -n 's/^.define TIMESVC_VERSION "\(.*\)"/\1/p' timesvc.c)
 NAME     = timesvc-$(VERSION)
@@ -117,8 +118,7 @@ dist: ## pack the source, into dist/
 	if [ -e .git ]; then git -c safe.directory='*' archive HEAD | tar -x -C "$$work/$(NAME)"; \
 	else tar -c --exclude=./dist . | tar -x -C "$$work/$(NAME)"; $(MAKE) -s -C "$$work/$(NAME)" distclean; fi; \
 	tar -c --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go=u-w -C "$$work" \
-	    --mtime="$$(sed -n '/^ -- /{s/.*>  //p;q}' debian/changelog)" $(NAME) | gzip -9n >dist/$(NAME).tar.gz
-	@echo dist/$(NAME).tar.gz
+	    --mtime="$$(sed -n '/^ -- /{s/.*>  //p;q}' debian/changelog)" $(NAME) | gzip -9n >dist/$(NAME).tar.gz; echo dist/$(NAME).tar.gz
 # To Debian, what is in debian/ is no part of the program's source.
 deb: dist ## build the Debian packages, into dist/ (./setup.sh package first)
 	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; tar -xpf dist/$(NAME).tar.gz -C "$$work"; \

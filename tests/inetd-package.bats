@@ -57,6 +57,17 @@ journal_has() {
     answers
 }
 
+@test "beside another line for port 45000 it adds none, and says so" {
+    apt purge timesvc-inetd
+    lines "\$a127.0.0.1:45000\tstream\ttcp\tnowait\tnobody\t/bin/cat\tcat"
+    run -0 apt install /root/timesvc-inetd.deb
+    [ "$SUPERSERVER" = xinetd ] || assert_line --partial 'timesvc-inetd: no line of /etc/inetd.conf '
+    run inside sh -c 'cat /etc/inetd.conf 2>/dev/null | grep -c ^45000'
+    assert_output 0
+    lines '/cat$/d'
+    apt purge timesvc-inetd
+}
+
 # upgrades: after each edit of what it is served by; the edit stays, and nothing comes beside it.
 upgrades() {
     local edit edits conf=$SCRATCH/root/etc/inetd.conf

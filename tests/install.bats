@@ -60,7 +60,8 @@ END
     local goal place
     touch "$BATS_TEST_TMPDIR/my"
     for goal in install uninstall; do
-        for place in {DESTDIR,PREFIX,MANDIR}="$BATS_TEST_TMPDIR/my apps" PREFIX="$BATS_TEST_TMPDIR/it's"; do
+        for place in {DESTDIR,PREFIX,MANDIR}="$BATS_TEST_TMPDIR/my apps" PREFIX="$BATS_TEST_TMPDIR/it's" \
+            PREFIX=usr PREFIX='~/apps' PREFIX='/my /apps'; do
             run -2 make -C "$TREE" "$goal" DESTDIR="$BATS_TEST_TMPDIR/root" "$place"
             assert_output --partial 'DESTDIR, PREFIX and the like may hold only letters'
         done

@@ -199,28 +199,52 @@ account_goes() {
     done
 }
 
-# in_chroot COMMAND...: in one that has the system's files, as a copy, and its /proc and /run.
-in_chroot() {
-    inside chroot /mnt/root "$@" 2>&1
+@test "the one that stays serves on by tcpserver, too, even if the program was the other's" {
+    inside systemctl --quiet disable --now timesvc.socket
+    inside systemctl --quiet enable --now timesvc-tcpserver.service
+    inside make -C /root/timesvc install
+    purge
+    retry answers
+    install
+    inside make -C /root/timesvc uninstall
+    retry answers
+    purge
 }
 
-@test "in a chroot nothing outside changes, even if it has the system's /proc and /run" {
+# in_chroot COMMAND: in one that has the system's files, as a copy, and its /run.
+in_chroot() {
+    # shellcheck disable=SC2086 # a command's words
+    inside $UNSHARED chroot /mnt/root sh -euc "$1" 2>&1
+}
+
+# Each installation, and its end.
+all_in_chroot() {
+    in_chroot 'dpkg --purge timesvc
+        dpkg -i /root/timesvc/dist/timesvc_*.deb
+        make -C /root/timesvc install
+        dpkg --purge timesvc
+        make -C /root/timesvc uninstall'
+}
+
+@test "in a chroot nothing outside changes, whatever of the system is bound into it" {
+    export UNSHARED=''
+    export -f in_chroot all_in_chroot
     inside sh -euc 'mount -t tmpfs none /mnt
         mkdir /mnt/upper /mnt/work /mnt/root
         mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work none /mnt/root
-        mount --rbind --make-rslave /proc /mnt/root/proc
         mount --rbind --make-rslave /run /mnt/root/run'
-    export -f in_chroot
-    converse 'send:TIME' 'expect:JAM %T' 'run:in_chroot dpkg --purge timesvc' \
-        'send:\r\n' 'expect:\r\n' 'send:QUIT\r\n' eof
-    answers
-    assert_reserved 45000
+    # Without a /proc, with one of its own, and with the system's.
+    for UNSHARED in '' 'unshare --pid --fork --mount-proc=/mnt/root/proc' env; do
+        [ "$UNSHARED" != env ] || inside mount --rbind --make-rslave /proc /mnt/root/proc
+        converse 'send:TIME' 'expect:JAM %T' run:all_in_chroot \
+            'send:\r\n' 'expect:\r\n' 'send:QUIT\r\n' eof
+        answers
+        assert_reserved 45000
+    done
     reserve ''
     inside systemctl stop timesvc.socket
-    run -0 in_chroot sh -c 'dpkg -i /root/timesvc/dist/timesvc_*.deb'
+    run -0 in_chroot 'dpkg -i /root/timesvc/dist/timesvc_*.deb; make -C /root/timesvc install'
     refute_output --partial 'timesvc: '
-    in_chroot make -C /root/timesvc install
-    in_chroot make -C /root/timesvc uninstall
     run ! nc -z "$HOST" 45000
     assert_reserved ''
     inside umount --lazy /mnt
