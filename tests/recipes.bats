@@ -110,8 +110,12 @@ fronts() {
     fronts stunnel.conf 192.0.2.11
 }
 
-@test "started by stunnel, timesvc tells the time by TLS, and logs the client" {
+@test "started by stunnel, timesvc tells the time by TLS, and logs the client, not failed handshakes" {
+    local lines
     fronts stunnel-exec.conf 192.0.2.12
+    lines=$(wc -l <"$SCRATCH/192.0.2.12")
+    on "$CLIENT" bash -c 'for _ in {1..10}; do nc -N 192.0.2.12 45001 <<<TIME >/dev/null; done'
+    assert_equal "$(wc -l <"$SCRATCH/192.0.2.12")" "$lines"
 }
 
 @test "behind nginx timesvc tells the time by TLS, and logs the client" {
