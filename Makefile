@@ -108,7 +108,7 @@ uninstall: ## remove what install put there
 	    $(DOCDIR)/examples/wireshark $(DOCDIR)/examples $(DOCDIR)/xinetd.d $(DOCDIR) $(UNITDIR)/timesvc.socket.d $(UNITDIR)/system-timesvc.slice.d)) 2>/dev/null || true
 	$(if $(LIVE),-[ -e /usr/lib/systemd/system/timesvc.socket ] || { systemctl --quiet disable --now timesvc.socket timesvc-tcpserver.service; \
 	    systemctl --quiet stop 'timesvc@*.service' system-timesvc.slice; }; etc/reserve-port; journalctl --quiet --update-catalog; \
-	    systemctl daemon-reload; systemctl --quiet try-restart timesvc-tcpserver.service 2>/dev/null)
+	    systemctl daemon-reload; ! grep -qs $(SBINDIR)/timesvc-static /proc/$$(systemctl show -P MainPID timesvc-tcpserver)/cmdline || systemctl restart timesvc-tcpserver)
 
 VERSION  = $(shell sed -n 's/^.define TIMESVC_VERSION "\(.*\)"/\1/p' timesvc.c)
 NAME     = timesvc-$(VERSION)

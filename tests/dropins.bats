@@ -140,7 +140,7 @@ forgotten() {
             inside bash -c "cd /root/timesvc/examples; $(example_commands $example)" 2>/dev/null
             knock 192.0.2.1
             inside rm "/etc/systemd/system/timesvc.socket.d/$example"
-            # The next one, where what it tries fails for a reason of its own.
+            # For the next one the attempt fails, but not by IPAddressDeny=.
             inside ip route replace unreachable 127.0.0.2 table local
         done
         retry journal --unit=timesvc.socket --grep="no effect" | uniq

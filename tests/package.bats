@@ -206,6 +206,9 @@ account_goes() {
     purge
     retry answers
     install
+    converse 'send:TIME' 'expect:JAM %T' 'run:inside apt-get -q -y purge timesvc' \
+        'send:\r\n' 'expect:\r\n' 'send:QUIT\r\n' eof
+    install
     inside make -C /root/timesvc uninstall
     retry answers
     purge
